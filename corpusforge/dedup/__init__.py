@@ -1,0 +1,1 @@
+"""Deduplication of documents and lines, and decontamination."""

@@ -1,0 +1,1 @@
+"""Engines: they schedule tasks and move runs, and know nothing of text."""

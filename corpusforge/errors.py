@@ -1,0 +1,38 @@
+"""Errors that a user sees, each with its own exit status."""
+
+from __future__ import annotations
+
+
+class CorpusforgeError(Exception):
+    """Base of all errors that are reported without a traceback."""
+
+    exit_status = 1
+
+
+class UsageError(CorpusforgeError):
+    """The command, recipe or inputs are wrong; nothing was started."""
+
+    exit_status = 2
+
+
+class MissingExtraError(UsageError):
+    """A step needs an optional dependency group that is not installed."""
+
+    def __init__(self, step: str, extra: str) -> None:
+        super().__init__(f'step {step!r} needs the extra {extra!r}: pip install "corpusforge[{extra}]"')
+
+
+class MissingModelError(UsageError):
+    """A model file is not there; the message names the command that gets it."""
+
+
+class RunFailedError(CorpusforgeError):
+    """A task failed for good, or the error budget is spent."""
+
+    exit_status = 3
+
+
+class LedgerOpenError(CorpusforgeError):
+    """The ledger does not close: documents, bytes or tokens are unaccounted for."""
+
+    exit_status = 4

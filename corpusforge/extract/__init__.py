@@ -1,0 +1,1 @@
+"""Extraction: what the publisher's markup means as text."""

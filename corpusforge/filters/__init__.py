@@ -1,0 +1,1 @@
+"""Filters: signals about one document, and the rules that read them."""

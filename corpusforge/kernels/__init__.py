@@ -1,0 +1,1 @@
+"""Kernels: numba over Arrow buffers; plain arrays in, plain arrays out."""

@@ -1,0 +1,1 @@
+"""Mixing and packing token rows, and the shard formats that trainers read."""

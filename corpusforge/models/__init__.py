@@ -1,0 +1,1 @@
+"""Model files: found by name, identified by hash, never fetched unasked."""

@@ -1,0 +1,124 @@
+"""What steps hand to a plan: emitters, reducers, folders and single tasks.
+
+These are the few kinds of operation that an engine must be able to run (design: Read / Map, Materialize,
+Exchange + Reduce, Table, Fold, Rounds, Join, Write). All of them are pure and picklable.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from corpusforge.step import LiveRows, RunContext
+
+Int64 = npt.NDArray[np.int64]
+
+ROW_BITS = 40
+"""An address is one int64: shard << 40 | row of the materialized shard."""
+
+
+def address_of(shard: int, rows: Int64) -> Int64:
+    """Addresses int64[n] of rows of a shard."""
+    return (np.int64(shard) << ROW_BITS) | np.asarray(rows, np.int64)
+
+
+def shard_of(addresses: Int64) -> Int64:
+    """Shard numbers int64[n] of addresses."""
+    return np.asarray(addresses, np.int64) >> ROW_BITS
+
+
+def row_of(addresses: Int64) -> Int64:
+    """Row numbers int64[n] of addresses."""
+    return np.asarray(addresses, np.int64) & ((1 << ROW_BITS) - 1)
+
+
+@dataclass(frozen=True)
+class ExchangeSpec:
+    """Rows that change partition.
+
+    `order`: columns (uint64 or int64) that sort rows totally; the first one is the key. `partition_by`:
+    "hash" takes the key's high bits (the key must be a well-mixed uint64), "shard" takes the shard of the
+    key, which must be an int64 address; a join reads the latter. `bytes_per_row` is the declared budget:
+    the ledger holds the measured figure beside it.
+    """
+
+    name: str
+    schema: pa.Schema
+    order: Sequence[str]
+    partition_by: Literal["hash", "shard"] = "hash"
+    bytes_per_row: int = 64
+
+
+class Emitter(ABC):
+    """The map side of an exchange: rows from documents."""
+
+    output: ExchangeSpec
+    reads: str = "latest"
+    """The view of the texts that it is given."""
+
+    def open(self, context: RunContext) -> None:  # noqa: B027
+        """Prepare once per task."""
+
+    @abstractmethod
+    def emit(self, rows: LiveRows) -> pa.RecordBatch:
+        """Rows of `output.schema`, in any order; `rows.addresses` tells where the documents stand."""
+
+
+class Reducer(ABC):
+    """The reduce side: a sorted stream of one partition's rows to rows of other exchanges."""
+
+    outputs: Sequence[ExchangeSpec] = ()
+
+    def open(self, context: RunContext) -> None:  # noqa: B027
+        """Prepare once per task."""
+
+    @abstractmethod
+    def reduce(self, batches: Iterator[pa.RecordBatch]) -> Iterator[tuple[str, pa.RecordBatch]]:
+        """Consume batches sorted by the input's `order` (a group may span batches); yield (output name, rows).
+
+        Constant memory per key. A name outside `outputs` is an error, except "table", which is kept.
+        """
+
+    def statistics(self) -> Mapping[str, int]:
+        """Integer counts for the report, summed over partitions (asked for after `reduce`)."""
+        return {}
+
+
+class Folder(ABC):
+    """An integer monoid over documents: counts by string key, merged by addition, finished to a small value."""
+
+    reads: str = "latest"
+
+    def open(self, context: RunContext) -> None:  # noqa: B027
+        """Prepare once per task."""
+
+    @abstractmethod
+    def partial(self, rows: LiveRows) -> Mapping[str, int]:
+        """Counts of one batch."""
+
+    @abstractmethod
+    def finish(self, totals: Mapping[str, int]) -> Any:
+        """Make the committed value (JSON) of the summed counts."""
+
+
+class SingleTask(ABC):
+    """One task on its own: trains a model, builds an index; writes files, returns a JSON value."""
+
+    @abstractmethod
+    def run(self, context: RunContext, shards: DocumentReader, directory: Path) -> Any:
+        """Write files below `directory` (committed together) and return the value for later stages."""
+
+
+class DocumentReader(ABC):
+    """Gives a single task the kept documents of the run, shard by shard, in row order."""
+
+    @abstractmethod
+    def __iter__(self) -> Iterator[LiveRows]:
+        """Iterate batches of kept rows with the latest view."""

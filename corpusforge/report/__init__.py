@@ -1,0 +1,1 @@
+"""Reports: what a run did, and why, from its committed files alone."""

@@ -1,0 +1,1 @@
+"""Sources: one file a source, which lists shards, fetches bytes, iterates records."""

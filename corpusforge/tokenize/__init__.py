@@ -1,0 +1,1 @@
+"""Tokenizers: training on the corpus, encoding."""
