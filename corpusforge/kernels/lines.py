@@ -1,0 +1,49 @@
+r"""Lines: what stands between line feeds. Only "\n" ends a line, so that a line's end is one known byte."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit, types
+
+from corpusforge.kernels.array_types import INT64, READ_INT64, READ_UINT8
+
+Bytes = npt.NDArray[np.uint8]
+Int64 = npt.NDArray[np.int64]
+
+_LINE_FEED = 10
+
+
+def split_lines(data: Bytes, offsets: Int64) -> tuple[Int64, Int64, Int64]:
+    r"""Find the lines of n texts; a text with k line feeds has k + 1 lines, an empty text one empty line.
+
+    `data` uint8, `offsets` int64[n + 1]. Returns `document_offsets` int64[n + 1], `starts` and `ends`
+    int64[l]: byte positions in `data`, without the line feed. A carriage return stays part of its line.
+    """
+    document_offsets, starts, ends = _split_lines(data, offsets)
+    return document_offsets, starts, ends
+
+
+@njit(types.UniTuple(INT64, 3)(READ_UINT8, READ_INT64), cache=True, nogil=True)
+def _split_lines(data: Bytes, offsets: Int64) -> tuple[Int64, Int64, Int64]:
+    documents = len(offsets) - 1
+    lines = documents
+    for at in range(offsets[0], offsets[documents]):
+        lines += data[at] == _LINE_FEED
+    document_offsets = np.zeros(documents + 1, np.int64)
+    starts = np.empty(lines, np.int64)
+    ends = np.empty(lines, np.int64)
+    count = 0
+    for document in range(documents):
+        start = offsets[document]
+        for at in range(offsets[document], offsets[document + 1]):
+            if data[at] == _LINE_FEED:
+                starts[count] = start
+                ends[count] = at
+                count += 1
+                start = at + 1
+        starts[count] = start
+        ends[count] = offsets[document + 1]
+        count += 1
+        document_offsets[document + 1] = count
+    return document_offsets, starts, ends
