@@ -1,0 +1,447 @@
+"""Compressed containers as chains of members, read in bounded memory and left again after damage.
+
+A *member* is what can be decompressed on its own: a gzip member (RFC 1952), a Zstandard frame (RFC 8878), an
+LZ4 frame (LZ4 frame format 1.6), or a whole file that is not compressed. Web archives put one record in each,
+so a damaged member costs one record: `Container.recover` searches the next one that looks like a record.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import zlib
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from typing import Any, BinaryIO
+
+import zstandard
+from fastwarc.stream_io import Lz4Reader
+
+BLOCK = 1 << 20
+"""Bytes asked of the file at once."""
+FEED = 1 << 15
+"""Compressed bytes handed to zlib at once: small, for zlib copies what follows the member's end."""
+PIECE = 1 << 18
+"""Most bytes that one `Member.read` returns."""
+KEPT = 16 << 20
+"""Compressed bytes that are remembered of a member for the search after damage."""
+MAXIMUM_WINDOW = 1 << 27
+"""Largest Zstandard window that is accepted, in bytes (the limit of the `zstd` command without `--long`)."""
+
+LooksLikeRecord = Callable[[bytes], bool]
+
+
+class MemberError(Exception):
+    """A member cannot be decompressed to its end. `truncated`: the file ends inside of it."""
+
+    def __init__(self, message: str, truncated: bool = False) -> None:
+        super().__init__(message)
+        self.truncated = truncated
+
+
+class Window:
+    """A stream of bytes with look-ahead, and with a way back to a mark.
+
+    `position` is the offset of the next byte, counted from the stream's start.
+    """
+
+    def __init__(self, read: Callable[[int], bytes], keep: int | None = None) -> None:
+        self.read = read
+        self._keep = keep
+        self._buffer = bytearray()
+        self._start = 0
+        self.position = 0
+
+    @property
+    def start(self) -> int:
+        """Offset of the oldest byte that `position` may go back to."""
+        return self._start
+
+    def available(self) -> int:
+        """Count the bytes from `position` on that are in memory."""
+        return self._start + len(self._buffer) - self.position
+
+    def fill(self, size: int) -> int:
+        """Read until `size` bytes lie ahead or the stream ends; give the number of bytes that lie ahead."""
+        while (ahead := self.available()) < size:
+            piece = self.read(max(size - ahead, FEED))
+            if not piece:
+                return ahead
+            self._buffer += piece
+        if self._keep is not None and self.position - self._start > 2 * self._keep:
+            self._forget(self.position - self._keep)
+        return self.available()
+
+    def peek(self, size: int) -> bytes:
+        """Copy the next bytes, at most `size`, without moving."""
+        self.fill(size)
+        begin = self.position - self._start
+        return bytes(self._buffer[begin : begin + size])
+
+    def take(self, size: int) -> bytes:
+        """Copy the next bytes, at most `size`, and move behind them."""
+        taken = self.peek(size)
+        self.position += len(taken)
+        return taken
+
+    def drop(self, size: int) -> int:
+        """Move over `size` bytes without keeping them; give how many there were."""
+        dropped = 0
+        while dropped < size and (step := min(size - dropped, self.fill(min(size - dropped, PIECE)))):
+            self.position += step
+            dropped += step
+            self.mark()
+        return dropped
+
+    def mark(self) -> None:
+        """Forget all bytes before `position`."""
+        self._forget(self.position)
+
+    def _forget(self, until: int) -> None:
+        del self._buffer[: until - self._start]
+        self._start = until
+
+    def find(self, needle: bytes, size: int) -> int:
+        """Tell the distance to `needle` within the `size` bytes ahead that are in memory, or -1."""
+        begin = self.position - self._start
+        found = self._buffer.find(needle, begin, begin + size)
+        return found - begin if found >= 0 else -1
+
+    def seek_pattern(self, pattern: re.Pattern[bytes], overlap: int) -> bool:
+        """Move to the next match of `pattern` (at most `overlap` bytes long), else to the end."""
+        # Forgets what it passes.
+        while ahead := self.fill(BLOCK):
+            begin = self.position - self._start
+            match = pattern.search(self._buffer, begin)
+            # A match at the very end of what is in memory may look different with more bytes.
+            if match and (match.end() < len(self._buffer) or ahead < BLOCK):
+                self.position = self._start + match.start()
+                return True
+            self.position += ahead if ahead < BLOCK else max(1, ahead - overlap)
+            self.mark()
+        return False
+
+
+class Member(ABC):
+    """The decompressed bytes of one member. `offset` is where it begins in the file."""
+
+    def __init__(self, offset: int) -> None:
+        self.offset = offset
+        self._pushed_back = b""
+
+    def read(self, limit: int) -> bytes:
+        """Give the next bytes, about `PIECE` at most; none at the verified end. Raises `MemberError`."""
+        if self._pushed_back:
+            piece, self._pushed_back = self._pushed_back, b""
+            return piece
+        return self._next(PIECE)
+
+    def head(self, size: int) -> bytes:
+        """Look at the first bytes, at least `size` where the member has them. Raises `MemberError`."""
+        while len(self._pushed_back) < size and (piece := self._next(PIECE)):
+            self._pushed_back += piece
+        return self._pushed_back
+
+    @abstractmethod
+    def _next(self, limit: int) -> bytes: ...
+
+
+class PlainMember(Member):
+    """The file itself."""
+
+    def __init__(self, window: Window) -> None:
+        super().__init__(window.position)
+        self._window = window
+
+    def _next(self, limit: int) -> bytes:
+        piece = self._window.take(limit)
+        self._window.mark()
+        return piece
+
+
+class GzipMember(Member):
+    """One gzip member; zlib verifies its CRC and length."""
+
+    def __init__(self, window: Window) -> None:
+        super().__init__(window.position)
+        self._window = window
+        self._inflater = zlib.decompressobj(31)
+        self._pending = b""
+
+    def _next(self, limit: int) -> bytes:
+        inflater = self._inflater
+        while not inflater.eof:
+            data = self._pending or self._window.take(FEED)
+            try:
+                piece = inflater.decompress(data, limit)
+            except zlib.error as error:
+                raise MemberError(str(error)) from error
+            self._pending = inflater.unconsumed_tail
+            self._window.position -= len(inflater.unused_data)  # bytes behind the member's end
+            if piece:
+                return piece
+            if not data:
+                raise MemberError("the file ends inside a gzip member", truncated=True)
+        return b""
+
+
+class FrameBytes(io.RawIOBase):
+    """The compressed bytes of one frame as a file of its own: walks the blocks without decompressing them."""
+
+    def __init__(self, window: Window, pieces: Iterator[int]) -> None:
+        super().__init__()
+        self._window = window
+        self._pieces = pieces
+        self._left = 0
+        self._told = 0
+        self.error: MemberError | None = None
+
+    def readable(self) -> bool:
+        """Tell that it can be read."""
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        """Give at most `size` bytes; none at the frame's end. Raises `MemberError`."""
+        if self.error is not None:
+            raise self.error
+        while self._left == 0:
+            try:
+                following = next(self._pieces, None)
+            except MemberError as error:
+                self.error = error
+                raise
+            if following is None:
+                return b""
+            self._left = following
+        piece = self._window.take(min(self._left, FEED if size is None or size < 0 else size))
+        if not piece:
+            self.error = MemberError("the file ends inside a frame", truncated=True)
+            raise self.error
+        self._left -= len(piece)
+        self._told += len(piece)
+        return piece
+
+    def tell(self) -> int:
+        """Tell how many bytes were read."""
+        return self._told
+
+
+def _exactly(window: Window, size: int) -> bytes:
+    data = window.peek(size)
+    if len(data) < size:
+        raise MemberError("the file ends inside a frame", truncated=True)
+    return data
+
+
+def zstd_pieces(window: Window) -> Iterator[int]:
+    """Sizes of the parts of the Zstandard frame at `window` (RFC 8878, section 3.1.1)."""
+    descriptor = _exactly(window, 5)[4]
+    single_segment = descriptor >> 5 & 1
+    content_size = (1 if single_segment else 0, 2, 4, 8)[descriptor >> 6]
+    yield 5 + (1 - single_segment) + (0, 1, 2, 4)[descriptor & 3] + content_size
+    last = 0
+    while not last:
+        header = int.from_bytes(_exactly(window, 3), "little")
+        last, kind, size = header & 1, header >> 1 & 3, header >> 3
+        if kind == 3:
+            raise MemberError("reserved block type in a Zstandard frame")
+        yield 3 + (1 if kind == 1 else size)
+    if descriptor >> 2 & 1:
+        yield 4
+
+
+def lz4_pieces(window: Window) -> Iterator[int]:
+    """Sizes of the parts of the LZ4 frame at `window` (LZ4 frame format, version 1.6)."""
+    flags = _exactly(window, 5)[4]
+    if flags >> 6 != 1:
+        raise MemberError("unknown version of an LZ4 frame")
+    yield 7 + (8 if flags >> 3 & 1 else 0) + (4 if flags & 1 else 0)
+    block_checksum = 4 if flags >> 4 & 1 else 0
+    while size := int.from_bytes(_exactly(window, 4), "little") & 0x7FFFFFFF:
+        if size > 4 << 20:
+            raise MemberError("a block of an LZ4 frame is larger than the format allows")
+        yield 4 + size + block_checksum
+    yield 4 + (4 if flags >> 2 & 1 else 0)
+
+
+class FrameMember(Member):
+    """One Zstandard or LZ4 frame, decompressed by a reader that pulls."""
+
+    def __init__(self, window: Window, pieces: Iterator[int], decoder: Callable[[FrameBytes], Any]) -> None:
+        super().__init__(window.position)
+        self._frame = FrameBytes(window, pieces)
+        self._decoder = decoder
+        self._reader: Any = None
+
+    def _next(self, limit: int) -> bytes:
+        try:
+            if self._reader is None:
+                self._reader = self._decoder(self._frame)
+            piece = self._reader.read(limit)
+            while not piece and self._frame.read(FEED):
+                pass
+            return bytes(piece)
+        except (OSError, ValueError, zstandard.ZstdError, MemberError) as error:
+            raise self._frame.error or MemberError(str(error)) from error
+
+
+class Container(ABC):
+    """A file as a chain of members. `magic` begins each of them."""
+
+    magic: bytes = b""
+
+    def __init__(self, window: Window) -> None:
+        self.window = window
+        self._ahead: Member | None = None
+
+    @property
+    def consumed(self) -> int:
+        """Bytes of the file that were used so far (look-ahead of the decompressor included)."""
+        return self.window.position
+
+    def next_member(self) -> Member | None:
+        """Open the member at the current position; None at the end of the file. Raises `MemberError`."""
+        if self._ahead is not None:
+            member, self._ahead = self._ahead, None
+            return member
+        self._skip()
+        self.window.mark()
+        if not self.window.fill(1):
+            return None
+        return self._open()
+
+    def _skip(self) -> None:  # noqa: B027
+        """Move over what may stand between members."""
+
+    def continuation(self, looks_like_record: LooksLikeRecord) -> Member | None:
+        """Give the next member if the record in hand goes on in it: it begins with no record itself."""
+        member = self.next_member()
+        if member is not None and looks_like_record(member.head(FEED)):
+            self._ahead = member
+            return None
+        return member
+
+    def recover(self, damaged: int, looks_like_record: LooksLikeRecord) -> int:
+        """Move to the first good member behind offset `damaged`, or to the file's end; give the offset."""
+        self._ahead = None
+        window = self.window
+        window.position = max(damaged + 1, window.start)
+        pattern = re.compile(re.escape(self.magic), re.DOTALL)
+        while window.seek_pattern(pattern, len(self.magic)):
+            offset = window.position
+            window.mark()
+            try:
+                good = looks_like_record(self._open().head(1))
+            except MemberError:
+                good = False
+            window.position = max(offset if good else offset + 1, window.start)
+            if good and window.position == offset:
+                return offset
+        return window.position
+
+    @abstractmethod
+    def _open(self) -> Member: ...
+
+
+class PlainContainer(Container):
+    """A file that is not compressed: one member."""
+
+    def _open(self) -> Member:
+        return PlainMember(self.window)
+
+
+class GzipContainer(Container):
+    """Gzip members one after the other."""
+
+    magic = b"\x1f\x8b\x08"
+
+    def _open(self) -> Member:
+        if self.window.peek(3) != self.magic:
+            raise MemberError("no gzip member where one should begin")
+        return GzipMember(self.window)
+
+
+class _FrameContainer(Container):
+    def _skip(self) -> None:
+        """Move over skippable frames (RFC 8878, section 3.1.2; the same in LZ4)."""
+        while is_skippable(head := self.window.peek(8)) and len(head) == 8:
+            self.window.drop(8 + int.from_bytes(head[4:], "little"))
+
+
+class ZstdContainer(_FrameContainer):
+    """Zstandard frames one after the other.
+
+    A dictionary in a first skippable frame (0x184D2A5D, "WARC compressed with Zstandard", IIPC) is used.
+    """
+
+    magic = b"\x28\xb5\x2f\xfd"
+
+    def __init__(self, window: Window) -> None:
+        super().__init__(window)
+        dictionary = self._dictionary()
+        self._decompressor = zstandard.ZstdDecompressor(dict_data=dictionary, max_window_size=MAXIMUM_WINDOW)
+
+    def _dictionary(self) -> zstandard.ZstdCompressionDict | None:
+        head = self.window.peek(8)
+        if head[:4] != b"\x5d\x2a\x4d\x18":
+            return None
+        size = int.from_bytes(head[4:], "little")
+        if size > KEPT:
+            return None
+        self.window.take(8)
+        data = self.window.take(size)
+        if data[:4] == self.magic:
+            try:
+                with zstandard.ZstdDecompressor(max_window_size=MAXIMUM_WINDOW).stream_reader(data) as reader:
+                    data = reader.read(KEPT)
+            except zstandard.ZstdError:
+                return None
+        return zstandard.ZstdCompressionDict(data) if data else None
+
+    def _open(self) -> Member:
+        if self.window.peek(4) != self.magic:
+            raise MemberError("no Zstandard frame where one should begin")
+        return FrameMember(self.window, zstd_pieces(self.window), self._reader)
+
+    def _reader(self, frame: FrameBytes) -> Any:
+        return self._decompressor.stream_reader(
+            frame,  # type: ignore[arg-type]
+            read_size=FEED,
+            read_across_frames=False,
+        )
+
+
+class Lz4Container(_FrameContainer):
+    """LZ4 frames one after the other."""
+
+    magic = b"\x04\x22\x4d\x18"
+
+    def _open(self) -> Member:
+        if self.window.peek(4) != self.magic:
+            raise MemberError("no LZ4 frame where one should begin")
+        return FrameMember(self.window, lz4_pieces(self.window), Lz4Reader)
+
+
+def is_skippable(head: bytes) -> bool:
+    """Tell whether a skippable frame of Zstandard or LZ4 begins with these bytes."""
+    return len(head) >= 4 and head[1:4] == b"\x2a\x4d\x18" and 0x50 <= head[0] <= 0x5F
+
+
+def open_container(stream: BinaryIO, name: str = "") -> Container:
+    """Tell a file's compression by its first bytes, or by its name where these are damaged."""
+    window = Window(lambda size: stream.read(max(size, BLOCK)), keep=KEPT)
+    head = window.peek(4)
+    if head[:3] == GzipContainer.magic:
+        return GzipContainer(window)
+    if head == Lz4Container.magic:
+        return Lz4Container(window)
+    if head == ZstdContainer.magic or (is_skippable(head) and not name.endswith(".lz4")):
+        return ZstdContainer(window)
+    by_name: dict[str, type[GzipContainer | ZstdContainer | Lz4Container]] = {
+        ".gz": GzipContainer,
+        ".zst": ZstdContainer,
+        ".lz4": Lz4Container,
+    }
+    ending = name[name.rfind(".") :].lower() if "." in name else ""
+    readable = re.match(rb"WARC|[a-z][a-z0-9+.-]{0,20}:|\s*$", head) is not None
+    return by_name[ending](window) if ending in by_name and not readable else PlainContainer(window)
