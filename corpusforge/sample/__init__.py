@@ -1,0 +1,1 @@
+"""Small, seeded shards in the real formats, with a truth file that says what every record holds."""
