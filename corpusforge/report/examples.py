@@ -1,0 +1,135 @@
+"""Examples: a few documents per rule, chosen by hash, not by arrival, shown in short and without raw PII."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from corpusforge.document import canonical_json
+
+UInt64 = npt.NDArray[np.uint64]
+
+EXAMPLES = 5
+"""Documents shown per rule and side."""
+
+NEAREST = 3
+"""Kept documents shown per rule because their signal lies nearest to the threshold."""
+
+EXCERPT_CHARACTERS = 400
+URL_CHARACTERS = 300
+VALUE_CHARACTERS = 100
+_WINDOW_CHARACTERS = 800
+
+_MAIL = re.compile(r"[^\s@<>()\[\]\"',;:]{1,64}(?:@|%40)[^\s@<>()\[\]\"',;:]{1,190}")
+_ADDRESS = re.compile(
+    r"(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?![\d.])"
+    r"|\b(?:[0-9a-fA-F]{1,4}:){4,7}[0-9a-fA-F]{1,4}\b"
+    r"|\b(?=[0-9a-fA-F:]*\d)(?:[0-9a-fA-F]{1,4}:){1,6}:(?:[0-9a-fA-F]{1,4}:?){0,6}"
+)
+_DIGITS = re.compile(
+    r"(?<!\d)(?P<date>\d{4}-\d{2}-\d{2}|\d{1,2}[./]\d{1,2}[./]\d{4})(?!\d)"
+    r"|(?P<run>\+?\d(?:[ ().\-\u00a0]{0,3}\d){6,})"
+)
+_ACCOUNT = re.compile(r"\b[A-Z]{2}\d{2}(?: ?[0-9A-Z]{4}){2,7}(?: ?[0-9A-Z]{1,4})?\b")
+_INVISIBLE = re.compile(
+    "[\x00-\x09\x0b-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f"
+    "\ud800-\udfff\ue000-\uf8ff\ufeff\ufff9-\ufffb\U000e0000-\U000e0fff\U000f0000-\U0010ffff]"
+)
+_BLANK_LINES = re.compile(r"\s*\n\s*\n\s*")
+
+
+def mask_pii(text: str) -> str:
+    """Replace what looks like an e-mail or IP address, an account number, or seven and more digits.
+
+    Made to hide too much rather than too little; only dates stay. The redaction of the corpus itself is the
+    business of the PII step: this one guards the report, which shows texts from before that step too.
+    """
+    text = _MAIL.sub("[e-mail]", text)
+    text = _ADDRESS.sub("[address]", text)
+    text = _ACCOUNT.sub("[account]", text)
+    return _DIGITS.sub(lambda found: found["date"] or "[number]", text)
+
+
+def visible(text: str) -> str:
+    """Replace control, bidirectional and other invisible characters (but no line feed or joiner) by U+FFFD.
+
+    What a hostile page hides in its text could otherwise turn the words around it or steer a terminal.
+    """
+    return _INVISIBLE.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def excerpt(text: bytes) -> str:
+    """Beginning of a UTF-8 text, at most `EXCERPT_CHARACTERS` characters, masked and printable."""
+    decoded = text[: 4 * _WINDOW_CHARACTERS].decode("utf-8", "replace")
+    window = decoded[:_WINDOW_CHARACTERS].strip()
+    if len(decoded) > _WINDOW_CHARACTERS or len(text) > 4 * _WINDOW_CHARACTERS:
+        # The last word may be half of an address: leave it out before looking for addresses.
+        shortened = window.rstrip().rsplit(maxsplit=1)
+        window = shortened[0] if len(shortened) == 2 else window
+    shown = visible(mask_pii(_BLANK_LINES.sub("\n\n", window).replace("\t", " ").replace("\r", "")))
+    if len(shown) > EXCERPT_CHARACTERS:
+        return shown[: EXCERPT_CHARACTERS - 1].rstrip() + "…"
+    return shown
+
+
+def shown_url(url: str | None) -> str | None:
+    """Give a URL as the report may show it: masked, printable and cut."""
+    if url is None:
+        return None
+    shown = visible(mask_pii(url[: 2 * URL_CHARACTERS]))
+    return shown if len(shown) <= URL_CHARACTERS else shown[: URL_CHARACTERS - 1] + "…"
+
+
+def shown_value(value: Any) -> Any:
+    """Give a signal's value as the report may show it: strings masked, printable and cut."""
+    return visible(mask_pii(value[:VALUE_CHARACTERS])) if isinstance(value, str) else value
+
+
+def ranks_of(identifiers: UInt64, salt: str) -> UInt64:
+    """Pseudo-random order uint64[n] of documents by the first eight bytes of their ids, another one per salt.
+
+    The finalizer of SplitMix64 (Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators, 2014).
+    """
+    key = np.frombuffer(hashlib.blake2b(salt.encode("utf-8"), digest_size=8).digest(), "<u8")[0]
+    mixed = identifiers ^ key
+    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return np.asarray(mixed ^ (mixed >> np.uint64(31)), np.uint64)
+
+
+def least(examples: Iterable[Mapping[str, Any]], limit: int) -> list[dict[str, Any]]:
+    """Give the `limit` examples of least ``rank`` (a list of integers), ties by content.
+
+    Taking the least of a multiset is associative and commutative, so samples of shards merge in any order.
+    """
+    ordered = sorted(examples, key=lambda example: (example["rank"], canonical_json(example)))
+    return [dict(example) for example in ordered[:limit]]
+
+
+class Sample:
+    """The `limit` documents of least rank in a shard; of equal ranks (one id twice) those of the first rows.
+
+    Rows arrive in the shard's order, so the batches that they arrive in make no difference.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.examples: list[dict[str, Any]] = []
+
+    def candidates(self, ranks: Sequence[UInt64]) -> list[tuple[int, list[int]]]:
+        """Positions that enter the sample, each with its rank; ranks are uint64[n] columns, major first."""
+        order = np.lexsort(list(reversed(ranks)))[: self.limit]
+        found = [(position, [int(column[position]) for column in ranks]) for position in order.tolist()]
+        if len(self.examples) == self.limit:
+            found = [candidate for candidate in found if candidate[1] < self.examples[-1]["rank"]]
+        return found
+
+    def add(self, examples: Iterable[Mapping[str, Any]]) -> None:
+        """Add described candidates; the least stay."""
+        together = [*self.examples, *(dict(example) for example in examples)]
+        self.examples = sorted(together, key=lambda example: example["rank"])[: self.limit]
