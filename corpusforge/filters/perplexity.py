@@ -1,0 +1,296 @@
+"""Perplexity under a language model of reference text, and CCNet's buckets: head, middle, tail.
+
+Source: CCNet (Wenzek et al., LREC 2020, section 3.3, and ``cc_net/perplexity.py``): SentencePiece pieces, a
+5-gram model, perplexity = 10^(-log10 P / (tokens + 1)), cut-offs at percentiles 30 and 60 per language.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+
+import numpy as np
+import pyarrow as pa
+from pydantic import Field, model_validator
+
+from corpusforge.errors import MissingExtraError, MissingModelError
+from corpusforge.models.normalization import Normalization, cut, normalize
+from corpusforge.models.store import LanguageModelFiles, language_models, sha256_of
+from corpusforge.models.train_lm import as_words
+from corpusforge.operations import Folder
+from corpusforge.step import (
+    MICRO,
+    LiveRows,
+    MapStep,
+    Measured,
+    Rule,
+    RunContext,
+    Signal,
+    Step,
+    StepParameters,
+)
+
+if TYPE_CHECKING:
+    from corpusforge.plan import PlanBuilder
+
+BIN_WIDTH = 1000
+"""Width of the fixed bins that cut-offs are fitted on: millionths of log10, 0.23 % of a perplexity."""
+
+Bucket = Literal["head", "middle", "tail", "all"]
+
+_KEPT: tuple[Bucket, ...] = ("head", "middle", "all")
+
+Cutoff = Annotated[list[float], Field(min_length=2, max_length=2)]
+
+
+class PerplexityParameters(StepParameters):
+    """Parameters of `Perplexity`."""
+
+    models: str = "store"
+    """Folder of ``<language>.sp.model`` and ``<language>.arpa``, or "store" for the model store."""
+    rules: str = "perplexity@fit"
+    """The section of ``filters/perplexity.yaml`` that gives the thresholds not set here."""
+    languages: list[str] | None = None
+    """Languages to measure; None measures every language that has a model."""
+    normalization: Normalization = "ccnet"
+    cutoffs: Literal["fit"] | dict[str, Cutoff] = "fit"
+    """Percentiles of this run's documents ("fit"), or language: [head ends, middle ends] as perplexities."""
+    head_percentile: Annotated[int, Field(ge=1, le=99)] = 30
+    middle_percentile: Annotated[int, Field(ge=1, le=99)] = 60
+    keep: list[Bucket] = Field(default_factory=lambda: list(_KEPT))
+    """Buckets that are kept; `all` is the bucket of documents whose language has no model or no cut-offs."""
+    max_bytes: Annotated[int, Field(ge=1)] = 262_144
+    """Bytes of a document, from its start, that are scored."""
+
+    @model_validator(mode="after")
+    def _ordered(self) -> PerplexityParameters:
+        if self.head_percentile > self.middle_percentile:
+            raise ValueError("head_percentile is above middle_percentile")
+        for language, (head, middle) in self.cutoffs.items() if isinstance(self.cutoffs, dict) else ():
+            if not 0 < head <= middle < math.inf:
+                raise ValueError(f"cut-offs of {language!r} are not two rising perplexities above 0")
+        return self
+
+
+class Perplexity(Step):
+    """Measure perplexity, fit the cut-offs if none are given, and put documents into buckets."""
+
+    name: ClassVar[str] = "perplexity"
+    summary: ClassVar[str] = "perplexity under a reference language model; CCNet's head, middle and tail"
+    extra: ClassVar[str | None] = "quality"
+    Parameters: ClassVar[type[StepParameters]] = PerplexityParameters
+
+    def check(self) -> None:
+        """Raise when KenLM, the folder of models, or the model of a language asked for is missing."""
+        _import_kenlm()
+        _chosen(self.parameters)
+
+    def fingerprint(self) -> dict[str, str]:
+        """SHA-256 of every model file that can be used."""
+        return _fingerprint(self.parameters)
+
+    def compile(self, builder: PlanBuilder) -> None:
+        """Join the stage that is open with the measure; fitted cut-offs need all of it before the buckets."""
+        builder.map(PerplexityMeasure(self.parameters, self.instance))
+        if self.parameters.cutoffs == "fit":
+            folder = CutoffFolder(
+                f"{self.instance}.log10_perplexity",
+                self.parameters.head_percentile,
+                self.parameters.middle_percentile,
+            )
+            builder.fold(f"{self.instance}.cutoffs", folder)
+        builder.map(PerplexityBucket(self.parameters, f"{self.instance}_bucket", self.instance))
+
+
+class PerplexityMeasure(MapStep):
+    """log10 of the perplexity of each document under the model of its language; null where there is none."""
+
+    name: ClassVar[str] = "perplexity"
+    extra: ClassVar[str | None] = "quality"
+    Parameters: ClassVar[type[StepParameters]] = PerplexityParameters
+    signals: ClassVar[Sequence[Signal]] = (
+        Signal("log10_perplexity", MICRO, description="log10 of perplexity per token and sentence end"),
+        Signal("tokens", 1, description="SentencePiece pieces that were scored"),
+    )
+
+    def check(self) -> None:
+        """Raise as `Perplexity.check`."""
+        _import_kenlm()
+        _chosen(self.parameters)
+
+    def fingerprint(self) -> dict[str, str]:
+        """SHA-256 of every model file that can be used."""
+        return _fingerprint(self.parameters)
+
+    def open(self, context: RunContext) -> None:
+        """Find the models. Each is loaded when the first document of its language comes."""
+        _import_kenlm()
+        self._files = _chosen(self.parameters)
+
+    def measure(self, rows: LiveRows) -> Measured:
+        """Score every document as one sentence."""
+        scores: list[int | None] = [None] * len(rows)
+        tokens: list[int | None] = [None] * len(rows)
+        for row, language in enumerate(rows.column("lang").to_pylist()):
+            files = self._files.get(language)
+            if files is None:
+                continue
+            pieces, ngrams = _load_files(files)
+            text = cut(rows.texts.bytes_of(row), self.parameters.max_bytes).decode("utf-8", "replace")
+            words = pieces.encode(normalize(text, self.parameters.normalization), out_type=str)
+            log10 = -ngrams.score(as_words(words)) / (len(words) + 1)
+            scores[row] = max(round(log10 * MICRO), 0)
+            tokens[row] = len(words)
+        return Measured(
+            signals={"log10_perplexity": pa.array(scores, pa.int64()), "tokens": pa.array(tokens, pa.int64())}
+        )
+
+
+class PerplexityBucket(MapStep):
+    """The bucket of each document, from the signal of the measure and the cut-offs of its language."""
+
+    name: ClassVar[str] = "perplexity_bucket"
+    reads: ClassVar[str] = "none"
+    Parameters: ClassVar[type[StepParameters]] = PerplexityParameters
+    signals: ClassVar[Sequence[Signal]] = (
+        Signal("bucket", 0, pa.string(), description="head, middle, tail, or all: no model or no cut-offs"),
+    )
+    rules: ClassVar[Sequence[Rule]] = (Rule("keep", "bucket", "not_in"),)
+
+    def __init__(
+        self,
+        parameters: StepParameters | None = None,
+        instance: str | None = None,
+        measure: str = PerplexityMeasure.name,
+    ) -> None:
+        super().__init__(parameters, instance)
+        self.measure_instance = measure
+        self._cutoffs: dict[str, tuple[int, int]] = {}
+
+    def open(self, context: RunContext) -> None:
+        """Take the cut-offs from the parameters, or the fitted ones from the run."""
+        given = self.parameters.cutoffs
+        if given == "fit":
+            fitted = context.values[f"{self.measure_instance}.cutoffs"]
+            pairs = {name: (value["head_below"], value["middle_below"]) for name, value in fitted.items()}
+        else:
+            pairs = {
+                name: (_fixed_log10(head), _fixed_log10(middle)) for name, (head, middle) in given.items()
+            }
+        self._cutoffs = pairs
+
+    def measure(self, rows: LiveRows) -> Measured:
+        """Compare the fixed-point signal with the fixed-point cut-offs."""
+        scores = rows.signal(f"{self.measure_instance}.log10_perplexity").to_pylist()
+        languages = rows.column("lang").to_pylist()
+        buckets = [self._bucket(score, language) for score, language in zip(scores, languages)]
+        return Measured(signals={"bucket": pa.array(buckets, pa.string())})
+
+    def _bucket(self, score: int | None, language: str | None) -> str:
+        if score is None or language is None or language not in self._cutoffs:
+            return "all"
+        head, middle = self._cutoffs[language]
+        return "head" if score < head else "middle" if score < middle else "tail"
+
+
+class CutoffFolder(Folder):
+    """Count log10 perplexities per language in fixed bins, and read percentiles off the counts.
+
+    The counts are integers, so any order of merging gives the same cut-offs: the upper edges of the bins in
+    which the percentiles fall.
+    """
+
+    def __init__(self, signal: str, head_percentile: int, middle_percentile: int) -> None:
+        self.signal = signal
+        self.head_percentile = head_percentile
+        self.middle_percentile = middle_percentile
+
+    def partial(self, rows: LiveRows) -> Mapping[str, int]:
+        """Counts by ``language:bin``; documents without a perplexity are left out."""
+        counts: dict[str, int] = {}
+        for score, language in zip(rows.signal(self.signal).to_pylist(), rows.column("lang").to_pylist()):
+            if score is not None and language is not None:
+                key = f"{language}:{score // BIN_WIDTH}"
+                counts[key] = counts.get(key, 0) + 1
+        return counts
+
+    def finish(self, totals: Mapping[str, int]) -> Any:
+        """Make {language: {"head_below", "middle_below" (millionths of log10), "documents"}}."""
+        bins: dict[str, dict[int, int]] = {}
+        for key, count in totals.items():
+            language, _, number = key.rpartition(":")
+            bins.setdefault(language, {})[int(number)] = count
+        return {
+            language: {
+                "head_below": _percentile(counts, self.head_percentile),
+                "middle_below": _percentile(counts, self.middle_percentile),
+                "documents": sum(counts.values()),
+            }
+            for language, counts in sorted(bins.items())
+        }
+
+
+def _percentile(counts: Mapping[int, int], percentile: int) -> int:
+    """Upper edge, in millionths, of the first bin up to which at least `percentile` % of documents lie."""
+    numbers = sorted(counts)
+    reached = np.cumsum([counts[number] for number in numbers], dtype=np.int64)
+    index = int(np.searchsorted(reached * 100, percentile * int(reached[-1])))
+    return (numbers[index] + 1) * BIN_WIDTH
+
+
+def _fixed_log10(perplexity: float) -> int:
+    return round(math.log10(perplexity) * MICRO)
+
+
+def _chosen(parameters: Any) -> dict[str, LanguageModelFiles]:
+    """Models of the languages asked for. Raises `MissingModelError` when one has none."""
+    found = language_models(parameters.models)
+    wanted = sorted(set(parameters.languages)) if parameters.languages is not None else list(found)
+    for language in wanted:
+        if language not in found:
+            raise MissingModelError(
+                f"there is no perplexity model for {language!r} in {parameters.models!r}; train one with: "
+                f"corpusforge models train-lm --text FILE --language {language} "
+                + ("--install" if parameters.models == "store" else f"--output {parameters.models}")
+            )
+    return {language: found[language] for language in wanted}
+
+
+def _fingerprint(parameters: Any) -> dict[str, str]:
+    return {
+        path.name: sha256_of(path)
+        for files in _chosen(parameters).values()
+        for path in (files.pieces, files.ngrams)
+    }
+
+
+def _import_kenlm() -> Any:
+    try:
+        import kenlm
+    except ImportError as error:
+        raise MissingExtraError(Perplexity.name, "quality") from error
+    return kenlm
+
+
+def _load_files(files: LanguageModelFiles) -> tuple[Any, Any]:
+    """Give (SentencePiece processor, KenLM model) of a language."""
+    return _load(files.pieces, files.ngrams, sha256_of(files.pieces), sha256_of(files.ngrams))
+
+
+@lru_cache(maxsize=16)
+def _load(pieces: Path, ngrams: Path, pieces_sha256: str, ngrams_sha256: str) -> tuple[Any, Any]:
+    """Load one language's models; the hashes are part of the key, so that replaced files are loaded again."""
+    import sentencepiece
+
+    kenlm = _import_kenlm()
+    config = kenlm.Config()
+    config.show_progress = False
+    config.arpa_complain = kenlm.ARPALoadComplain.NONE
+    try:
+        processor = sentencepiece.SentencePieceProcessor(model_proto=pieces.read_bytes())
+        return processor, kenlm.Model(str(ngrams), config)
+    except (OSError, RuntimeError) as error:
+        raise MissingModelError(f"the perplexity model {ngrams} cannot be loaded: {error}") from error

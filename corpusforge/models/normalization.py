@@ -1,0 +1,63 @@
+"""Normalization of text before it meets a perplexity model: the same for training and for scoring.
+
+Source of the rules: CCNet (Wenzek et al., LREC 2020, and the released ``text_normalizer.py``): lower case,
+accents stripped, digits to 0, Unicode punctuation to ASCII, control characters removed. Control characters
+include the line feed, so lines are glued and a document is one sentence of the model.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import unicodedata
+from functools import lru_cache
+from typing import Literal
+
+Normalization = Literal["ccnet", "none"]
+
+_DIGIT = re.compile(r"\d")
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
+_ASCII_CONTROL = re.compile("[\x00-\x1f\x7f]+")
+
+PUNCTUATION = {
+    "，": ",", "、": ",", "。": ".", "．": ". ", "：": ":", "∶": ":", "；": ";", "？": "?", "！": "!",
+    "（": "(", "）": ")", "【": "[", "】": "]", "〈": "<", "〉": ">", "％": "%", "～": "~", "►": "-",
+    "„": '"', "“": '"', "”": '"', "«": '"', "»": '"', "「": '"', "」": '"', "《": '"', "》": '"',
+    "’": "'", "´": "'", "–": "-", "—": " - ", "━": "-", "…": "...",
+}  # fmt: skip
+"""Unicode punctuation and its ASCII form: the list of Moses' ``replace-unicode-punctuation.perl`` as CCNet
+uses it, less its entry for the full-width digit one, which is a 0 before the list is read."""
+
+
+def normalize(text: str, normalization: Normalization) -> str:
+    """Normalize one document to one line.
+
+    ``ccnet`` follows the rules above; ``none`` only turns ASCII control characters into spaces, which both
+    SentencePiece and KenLM need.
+    """
+    if normalization == "none":
+        return _ASCII_CONTROL.sub(" ", text)
+    text = text.strip().lower()
+    if not text.isascii():
+        text = unicodedata.normalize("NFD", text).translate(_replacements())
+    return _CONTROL.sub("", _DIGIT.sub("0", text))
+
+
+@lru_cache(maxsize=1)
+def _replacements() -> dict[int, str | None]:
+    """Punctuation by its ASCII form, and nonspacing marks (accents, after decomposition) by nothing."""
+    table: dict[int, str | None] = {
+        code: None for code in range(0x300, sys.maxunicode + 1) if unicodedata.category(chr(code)) == "Mn"
+    }
+    table.update({ord(mark): plain for mark, plain in PUNCTUATION.items()})
+    return table
+
+
+def cut(text: bytes, maximum: int) -> bytes:
+    """First bytes of UTF-8 text, at most `maximum`, ending at a character's end."""
+    if len(text) <= maximum:
+        return text
+    end = maximum
+    while end > 0 and text[end] & 0xC0 == 0x80:
+        end -= 1
+    return text[:end]

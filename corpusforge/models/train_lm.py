@@ -1,0 +1,186 @@
+"""Training of perplexity models: SentencePiece pieces and a Kneser-Ney n-gram model over them.
+
+One thread, sorted documents, no sampling: equal texts and parameters give equal files, in whatever order the
+texts come. Everything is held in memory: meant for reference texts of up to some hundred megabytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import sentencepiece
+
+from corpusforge.document import canonical_json
+from corpusforge.errors import UsageError
+from corpusforge.models.arpa import SPECIAL_WORDS, write_arpa
+from corpusforge.models.kneser_ney import FIRST_WORD, Int64, NgramModel, estimate
+from corpusforge.models.normalization import Normalization, cut, normalize
+from corpusforge.models.store import write_whole
+
+PieceType = Literal["bpe", "unigram"]
+
+MAXIMUM_DOCUMENT = 1_000_000
+"""Bytes of a document that are used, after normalization; the rest is left out and counted."""
+
+_TRAINING_LINE = 4000
+"""Bytes of the lines that SentencePiece is trained on: documents are cut at spaces below that size."""
+
+_RESERVED_BY_SENTENCEPIECE = "\u2585"
+"""SentencePiece leaves out every training line that holds this character (its mark for unknown ones)."""
+
+
+def train_language_model(
+    texts: Iterable[str],
+    language: str,
+    order: int,
+    output: Path,
+    *,
+    vocabulary_size: int = 16_000,
+    piece_type: PieceType = "bpe",
+    normalization: Normalization = "ccnet",
+    prune: Sequence[int] = (),
+) -> dict[str, Any]:
+    """Train on documents and write ``<language>.sp.model``, ``.arpa`` and ``.json`` to the folder `output`.
+
+    Every document is normalized and is one sentence of the n-gram model, as in scoring. `vocabulary_size` is
+    an upper bound. `order` is 2..6 (KenLM reads no unigram models); `prune` as in `kneser_ney.estimate`.
+    Returns what the JSON file holds: parameters, counts, discounts, and the hashes of both files. The JSON
+    file is written last: without it, a training was cut off.
+
+    Raises `UsageError` when there is no text, or too small a vocabulary for its characters.
+    """
+    if not 2 <= order <= 6:
+        raise UsageError(f"order {order} is not in 2..6")
+    documents, truncated = _prepare(texts, normalization)
+    if not documents:
+        raise UsageError("there is no text to train a language model on")
+    pieces = train_pieces(documents, vocabulary_size, piece_type)
+    processor = sentencepiece.SentencePieceProcessor(model_proto=pieces)
+    tokens, offsets, words = _encode(documents, processor)
+    try:
+        model = estimate(tokens, offsets, order, prune)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    ngrams = io.BytesIO()
+    write_arpa(model, words, ngrams)
+    description = {
+        "language": language,
+        "order": order,
+        "piece_type": piece_type,
+        "vocabulary_size": vocabulary_size,
+        "normalization": normalization,
+        "prune": list(prune),
+        "documents": len(documents),
+        "documents_truncated": truncated,
+        "bytes": sum(len(document) for document in documents),
+        "pieces": processor.get_piece_size(),
+        "tokens": len(tokens),
+        **_describe(model),
+        "sha256": {
+            f"{language}.sp.model": hashlib.sha256(pieces).hexdigest(),
+            f"{language}.arpa": hashlib.sha256(ngrams.getbuffer()).hexdigest(),
+        },
+    }
+    (output / f"{language}.json").unlink(missing_ok=True)
+    write_whole(output / f"{language}.sp.model", pieces)
+    write_whole(output / f"{language}.arpa", ngrams.getvalue())
+    write_whole(output / f"{language}.json", (canonical_json(description) + "\n").encode())
+    return description
+
+
+def train_pieces(documents: Sequence[bytes], vocabulary_size: int, piece_type: PieceType) -> bytes:
+    """Train SentencePiece on UTF-8 documents without line feeds; gives the bytes of the model file.
+
+    Raises `UsageError` when the vocabulary cannot hold the characters of the text.
+    """
+    model = io.BytesIO()
+    try:
+        sentencepiece.SentencePieceTrainer.train(
+            sentence_iterator=_training_lines(documents),
+            model_writer=model,
+            model_type=piece_type,
+            vocab_size=vocabulary_size,
+            hard_vocab_limit=False,
+            character_coverage=0.9995,
+            max_sentence_length=_TRAINING_LINE * 8,
+            num_threads=1,
+            minloglevel=2,
+        )
+    except RuntimeError as error:
+        raise UsageError(f"SentencePiece cannot be trained on this text: {str(error).strip()}") from error
+    return model.getvalue()
+
+
+def as_words(pieces: Sequence[str]) -> str:
+    """Join pieces to the sentence that the n-gram model reads: one word per piece, separated by spaces.
+
+    A piece that spells ``<s>``, ``</s>`` or ``<unk>`` (only a run of unknown characters can) must not act as
+    the model's own mark: its angle brackets are replaced by single quotation marks of that shape.
+    """
+    sentence = " ".join(pieces)
+    if any(special in sentence for special in SPECIAL_WORDS):
+        escaped = (f"‹{piece[1:-1]}›" if piece in SPECIAL_WORDS else piece for piece in pieces)
+        return " ".join(escaped)
+    return sentence
+
+
+def _prepare(texts: Iterable[str], normalization: Normalization) -> tuple[list[bytes], int]:
+    """Normalize, bound and sort documents without empty ones. Returns (documents, how many were cut)."""
+    documents: list[bytes] = []
+    truncated = 0
+    for text in texts:
+        whole = normalize(text, normalization).encode("utf-8", "replace")
+        document = cut(whole, MAXIMUM_DOCUMENT)
+        truncated += len(document) < len(whole)
+        if document.strip():
+            documents.append(document)
+    documents.sort()
+    return documents, truncated
+
+
+def _training_lines(documents: Sequence[bytes]) -> Iterator[str]:
+    """Cut documents into lines that SentencePiece takes: at spaces, or else at characters."""
+    for document in documents:
+        start = 0
+        while start < len(document):
+            line = cut(document[start : start + _TRAINING_LINE + 4], _TRAINING_LINE)
+            if start + len(line) < len(document):
+                space = line.rfind(b" ")
+                line = line[: space + 1] if space > 0 else line
+            start += len(line)
+            yield line.decode("utf-8").replace(_RESERVED_BY_SENTENCEPIECE, " ")
+
+
+def _encode(
+    documents: Sequence[bytes], processor: sentencepiece.SentencePieceProcessor
+) -> tuple[Int64, Int64, list[str]]:
+    """Encode documents: word ids, sentence offsets, and the words in the order of their ids (sorted)."""
+    ids: dict[str, int] = {}
+    stream = array("q")
+    offsets = [0]
+    for document in documents:
+        sentence = as_words(processor.encode(document.decode("utf-8"), out_type=str))
+        stream.extend([ids.setdefault(word, len(ids)) for word in sentence.split(" ") if word])
+        offsets.append(len(stream))
+    words = sorted(ids)
+    rank = np.zeros(len(words), np.int64)
+    rank[[ids[word] for word in words]] = np.arange(len(words)) + FIRST_WORD
+    tokens = rank[np.frombuffer(stream, np.int64)] if len(stream) else np.zeros(0, np.int64)
+    return tokens, np.array(offsets, np.int64), words
+
+
+def _describe(model: NgramModel) -> dict[str, Any]:
+    return {
+        "ngrams": [int(order.kept.sum()) for order in model.orders],
+        "discounts": [
+            [round(order.discounts.one, 6), round(order.discounts.two, 6), round(order.discounts.three, 6)]
+            for order in model.orders
+        ],
+        "fallback_discounts": [n for n, order in enumerate(model.orders, 1) if order.discounts.fallback],
+    }
