@@ -157,7 +157,7 @@ def _meta(headers: Mapping[str, str], fields: Mapping[str, str]) -> dict[str, An
 
 
 def clean_url(value: str) -> str | None:
-    """Take off angle brackets (some writers add them), quote white space; None for an empty or endless URL."""
+    """Take off angle brackets (some writers add them), quote white space; None if empty or endless."""
     value = value.strip().removeprefix("<").removesuffix(">").strip()
     value = re.sub(r"[\x00-\x20\x7f]", lambda match: f"%{ord(match[0]):02X}", value)
     return value if 0 < len(value) <= 16384 else None

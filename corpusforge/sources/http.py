@@ -1,4 +1,4 @@
-"""HTTP responses as crawlers store them: status line, fields, transfer and content encodings (RFC 9110, 9112).
+"""HTTP responses as crawlers store them: status line, fields, codings of transfer and content (RFC 9110, 9112).
 
 Archives often declare encodings that were already removed; a body that plainly is not encoded passes.
 Decompression is bounded: a few bytes that would unfold to gigabytes cost one error.

@@ -1,0 +1,178 @@
+"""The extract step: payloads of records to text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import numpy as np
+import pyarrow as pa
+from pydantic import Field
+
+from corpusforge.extract.html import (
+    Limits,
+    Options,
+    PageLimitError,
+    clean_text,
+    clean_title,
+    html_to_text,
+    measure_page,
+    trafilatura_extractor,
+)
+from corpusforge.sources.charset import decode
+from corpusforge.step import LiveRows, MapStep, Measured, Rule, RunContext, Signal, StepParameters
+
+HTML_TYPES = frozenset({"text/html", "application/xhtml+xml"})
+
+
+class Parameters(StepParameters):
+    """Parameters of `Extract`."""
+
+    extractor: Literal["resiliparse", "trafilatura"] = "resiliparse"
+    main_content: bool = True
+    """Keep the main content only; trafilatura: favour precision."""
+    preserve_formatting: bool | Literal["minimal_html"] = True
+    """Keep paragraphs, lists and headings as lines, or as reduced HTML. (Resiliparse)"""
+    list_bullets: bool = True
+    """Keep bullets and numbers of lists. (Resiliparse)"""
+    alt_texts: bool = False
+    """Keep alternative texts of images. (Resiliparse)"""
+    links: bool = False
+    """Keep targets of links."""
+    form_fields: bool = False
+    """Keep form fields and their values. (Resiliparse)"""
+    noscript: bool = False
+    """Keep what stands in noscript elements. (Resiliparse)"""
+    comments: bool = True
+    """Treat readers' comments as content."""
+    post_meta: bool = True
+    """Keep dates, authors and such of posts. (Resiliparse)"""
+    hidden_elements: bool = False
+    """Keep elements that are hidden by class names. (Resiliparse)"""
+    skip_elements: list[str] = Field(default=[])
+    """CSS selectors of elements to leave out. (Resiliparse)"""
+    max_bytes: int = Field(default=10 << 20, gt=0)
+    """Longest page in bytes of UTF-8."""
+    max_nodes: int = Field(default=1_000_000, gt=0)
+    """Most elements of a page: start tags, with those that the parser repeats."""
+    max_depth: int = Field(default=1000, gt=0)
+    """Deepest nesting of elements. (Chromium's parser stops nesting at 512.)"""
+    max_attributes: int = Field(default=2000, gt=0)
+    """Most attributes of one tag: the parser's cost is quadratic in them."""
+    max_path_steps: int = Field(default=100_000_000, gt=0)
+    """Greatest sum of depths over all elements: the extractor walks from every element to the root."""
+    min_characters: int | None = 1
+    """Documents with fewer characters of text are dropped."""
+
+
+@dataclass
+class _Page:
+    text: str = ""
+    title: str | None = None
+    html_bytes: int = 0
+    nodes: int = 0
+    depth: int = 0
+    replacement_characters: int = 0
+
+
+class Extract(MapStep):
+    """Makes text of payloads: HTML by an extractor, plain text by decoding."""
+
+    name = "extract"
+    summary = "Extract text from HTML (Resiliparse or Trafilatura) or decode plain text"
+    Parameters = Parameters
+    signals: ClassVar[Sequence[Signal]] = (
+        Signal("html_bytes", description="bytes of the payload"),
+        Signal("node_count", description="elements, as the scan before parsing estimates them"),
+        Signal("depth", description="deepest nesting, as the scan before parsing estimates it"),
+        Signal("replacement_characters", description="U+FFFD after decoding"),
+        Signal("characters", description="code points of the extracted text"),
+        Signal("title", scale=0, type=pa.string(), description="the page's title"),
+    )
+    rules: ClassVar[Sequence[Rule]] = (Rule("min_characters", "characters", "below"),)
+
+    def check(self) -> None:
+        """Raise `MissingExtraError` when Trafilatura is asked for and not installed."""
+        self._extractor()
+
+    def open(self, context: RunContext) -> None:
+        """Prepare the extractor."""
+        parameters: Parameters = self.parameters
+        self._limits = Limits(
+            parameters.max_bytes,
+            parameters.max_nodes,
+            parameters.max_depth,
+            parameters.max_attributes,
+            parameters.max_path_steps,
+        )
+        self._heartbeat = context.heartbeat
+        self._extract = self._extractor()
+
+    def _extractor(self) -> Callable[[str], tuple[str, str]]:
+        parameters: Parameters = self.parameters
+        options = Options(
+            main_content=parameters.main_content,
+            preserve_formatting=parameters.preserve_formatting,
+            list_bullets=parameters.list_bullets,
+            alt_texts=parameters.alt_texts,
+            links=parameters.links,
+            form_fields=parameters.form_fields,
+            noscript=parameters.noscript,
+            comments=parameters.comments,
+            post_meta=parameters.post_meta,
+            hidden_elements=parameters.hidden_elements,
+            skip_elements=tuple(parameters.skip_elements),
+        )
+        if parameters.extractor == "trafilatura":
+            return trafilatura_extractor(self.name, options)
+        return lambda html: html_to_text(html, options)
+
+    def measure(self, rows: LiveRows) -> Measured:
+        """Extract every payload; a page that is over a limit or that the extractor refuses is a failure."""
+        pages: list[_Page] = []
+        failures: dict[int, str] = {}
+        columns = (rows.column(name) for name in ("payload", "content_type", "charset", "locator"))
+        for row, (payload, content_type, charset, locator) in enumerate(zip(*columns)):
+            page = _Page()
+            self._heartbeat.begin(locator.as_py() or "")
+            try:
+                page = self._page(payload.as_py() or b"", content_type.as_py() or "", charset.as_py())
+            except PageLimitError as error:
+                failures[row] = f"{error.kind}: {error}"
+            except Exception as error:
+                # Extractors raise anything on hostile pages; it costs the page and is told.
+                failures[row] = f"extract_error: {type(error).__name__}: {error}"[:1000]
+            finally:
+                self._heartbeat.done()
+            pages.append(page)
+        return Measured(
+            signals={
+                "html_bytes": np.array([page.html_bytes for page in pages], np.int64),
+                "node_count": np.array([page.nodes for page in pages], np.int64),
+                "depth": np.array([page.depth for page in pages], np.int64),
+                "replacement_characters": np.array([page.replacement_characters for page in pages], np.int64),
+                "characters": np.array([len(page.text) for page in pages], np.int64),
+                "title": pa.array([page.title for page in pages], pa.string()),
+            },
+            columns={"text": pa.array([page.text for page in pages], pa.large_string())},
+            failures=failures,
+        )
+
+    def _page(self, payload: bytes, content_type: str, charset: str | None) -> _Page:
+        is_html = content_type in HTML_TYPES
+        if len(payload) > self._limits.max_bytes:
+            raise PageLimitError(
+                "page_too_large", f"a payload of {len(payload)} bytes, more than {self._limits.max_bytes}"
+            )
+        decoded = decode(payload, charset, is_html)
+        page = _Page(html_bytes=len(payload), replacement_characters=decoded.replacement_characters)
+        if not is_html:
+            page.text = clean_text(decoded.text)
+            return page
+        shape = measure_page(decoded.text.encode("utf-8"), self._limits)
+        page.nodes, page.depth = shape.nodes, shape.depth
+        title, text = self._extract(decoded.text)
+        page.text = clean_text(text)
+        page.title = clean_title(title) or None
+        return page

@@ -1,0 +1,214 @@
+"""Bytes of a web page to text: which encoding, and how well it fitted.
+
+The order is that of the HTML standard ("encoding sniffing algorithm"): byte order mark, transport (the HTTP
+header), a meta element near the start, then detection. Labels are those of the WHATWG Encoding
+standard. Two departures, for servers often declare what is not so: a page that is valid UTF-8 beyond ASCII is UTF-8 whatever
+single-byte encoding is declared, and a declared UTF-8 that fits less than half of what is not ASCII is not believed.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from resiliparse.parse.encoding import detect_encoding, map_encoding_to_html5
+
+PRESCAN = 1 << 14
+"""Bytes in which a meta element is searched. Browsers look at 1024 first, and start again for a later one."""
+DETECTED = 1 << 17
+"""Bytes that detection looks at."""
+
+_BOMS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xfe\xff", "utf-16-be"), (b"\xff\xfe", "utf-16-le"))
+_OWN_LABELS = {
+    "x-mac-cyrillic": "mac-cyrillic",
+    "x-mac-ukrainian": "mac-cyrillic",
+    "x-user-defined": "cp1252",
+}
+_WIDER = {
+    # Python's codecs that come nearest to the tables of the Encoding standard, which are supersets.
+    "gbk": "gb18030",
+    "shift_jis": "cp932",
+    "euc_kr": "cp949",
+    "big5": "big5hkscs",
+    "iso8859-11": "cp874",
+}
+_WIDE_CODECS = frozenset(
+    {"gb18030", "cp932", "cp949", "big5hkscs", "euc_jp", "iso2022_jp", "utf-16-le", "utf-16-be"}
+)
+_SPACE = b"\t\n\x0c\r "
+_ATTRIBUTE = re.compile(
+    rb"[\t\n\x0c\r /]*(?P<name>=?[^\t\n\x0c\r />=]*)[\t\n\x0c\r ]*"
+    rb"(?:=[\t\n\x0c\r ]*(?:\"(?P<double>[^\"]*)\"|'(?P<single>[^']*)'|(?P<bare>[^\t\n\x0c\r >\"'][^\t\n\x0c\r >]*)))?"
+)
+_CONTENT_CHARSET = re.compile(
+    r"charset[\t\n\x0c\r ]*=[\t\n\x0c\r ]*(?:\"([^\"]*)\"|'([^']*)'|([^\t\n\x0c\r ;\"']+))", re.IGNORECASE
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """Text of a page, the Python codec that made it, and how many U+FFFD it holds."""
+
+    text: str
+    encoding: str
+    replacement_characters: int
+
+
+def codec_of(label: str) -> str | None:
+    """Python codec for a label of the Encoding standard, or None for an unknown label."""
+    label = label.strip("\t\n\x0c\r ").lower()
+    if not label or len(label) > 64 or not label.isascii():
+        return None
+    known = _OWN_LABELS.get(label) or map_encoding_to_html5(label, False)
+    return _WIDER.get(known, known) if known else None
+
+
+def decode(payload: bytes, charset: str | None = None, is_html: bool = True) -> Decoded:
+    """Decode a page that the transport declared as `charset`. Never raises; what does not fit becomes U+FFFD."""
+    for mark, encoding in _BOMS:
+        if payload.startswith(mark):
+            return _decode_as(payload[len(mark) :], encoding)
+    tried: set[str] = set()
+    first: Decoded | None = None
+    for encoding in _candidates(payload, charset, is_html):
+        if encoding in tried:
+            continue
+        tried.add(encoding)
+        if encoding not in _WIDE_CODECS and encoding != "utf-8" and _is_utf8(payload):
+            encoding = "utf-8"
+        decoded = _decode_as(payload, encoding)
+        if encoding != "utf-8" or 2 * decoded.replacement_characters <= _not_ascii(decoded.text):
+            return decoded
+        first = first or decoded
+    fallback = _decode_as(payload, "cp1252")
+    return (
+        fallback if first is None or fallback.replacement_characters < first.replacement_characters else first
+    )
+
+
+def _candidates(payload: bytes, charset: str | None, is_html: bool) -> Iterator[str]:
+    declared = codec_of(charset) if charset else None
+    if declared:
+        yield declared
+    meta = meta_charset(payload) if is_html else None
+    if meta:
+        yield meta
+    if _is_utf8(payload):
+        yield "utf-8"
+    detected = detect_encoding(payload, max_len=DETECTED, html5_compatible=False)
+    if detected and detected.lower() != "ascii":
+        yield codec_of(detected) or _python_codec(detected)
+
+
+def _python_codec(name: str) -> str:
+    """Python's own name for what detection found and no web page may declare (IBM855); UTF-8 if it has none."""
+    try:
+        return codecs.lookup(name).name
+    except LookupError:
+        return "utf-8"
+
+
+def _decode_as(payload: bytes, encoding: str) -> Decoded:
+    text = payload.decode(encoding, "replace")
+    if not text.isascii():
+        # A codec that lets lone surrogates pass would give text that is no UTF-8.
+        text = (
+            text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+            if _has_surrogates(text)
+            else text
+        )
+    return Decoded(text.removeprefix("\ufeff"), codecs.lookup(encoding).name, text.count("\ufffd"))
+
+
+def _has_surrogates(text: str) -> bool:
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
+def _is_utf8(payload: bytes) -> bool:
+    if payload.isascii():
+        return False
+    try:
+        payload.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _not_ascii(text: str) -> int:
+    """Count the characters that are not ASCII."""
+    return len(text) - len(text.encode("ascii", "ignore")) if not text.isascii() else 0
+
+
+def meta_charset(payload: bytes) -> str | None:
+    """Python codec that a meta element declares in the first bytes (HTML standard, "prescan a byte stream")."""
+    head = payload[:PRESCAN]
+    position = 0
+    while (position := head.find(b"<", position)) >= 0:
+        if head.startswith(b"<!--", position):
+            end = head.find(b"-->", position + 2)
+            if end < 0:
+                return None
+            position = end + 3
+        elif (
+            head[position + 1 : position + 5].lower() == b"meta"
+            and head[position + 5 : position + 6] in _MARKS
+        ):
+            found, position = _meta_element(head, position + 5)
+            if found:
+                return found
+        elif re.match(rb"</?[A-Za-z]", head[position : position + 3]):
+            name = re.compile(rb"</?[^\t\n\x0c\r >]*").match(head, position)
+            position = name.end() if name else position + 1
+            for _, _, position in _attributes(head, position):  # noqa: B007
+                pass
+        elif head[position + 1 : position + 2] in (b"!", b"/", b"?"):
+            end = head.find(b">", position)
+            position = end if end >= 0 else len(head)
+        else:
+            position += 1
+    return None
+
+
+_MARKS = tuple(bytes([byte]) for byte in _SPACE + b"/")
+
+
+def _attributes(head: bytes, position: int) -> Iterator[tuple[str, str, int]]:
+    """Yield name, value and end of each attribute up to the tag's end; a first nameless one gives the position."""
+    yield "", "", position
+    while match := _ATTRIBUTE.match(head, position):
+        if not match["name"]:
+            return
+        value = next((group for group in match.group("double", "single", "bare") if group is not None), b"")
+        if match.end() >= len(head):
+            return  # cut by the end of what is searched: not complete
+        position = match.end()
+        yield match["name"].decode("latin-1").lower(), value.decode("latin-1"), position
+
+
+def _meta_element(head: bytes, position: int) -> tuple[str | None, int]:
+    seen: set[str] = set()
+    got_pragma = False
+    need_pragma: bool | None = None
+    label: str | None = None
+    for name, value, position in _attributes(head, position):  # noqa: B020
+        if name in seen or not name:
+            continue
+        seen.add(name)
+        if name == "http-equiv" and value.lower() == "content-type":
+            got_pragma = True
+        elif name == "content" and label is None:
+            match = _CONTENT_CHARSET.search(value)
+            if match:
+                label, need_pragma = next(group for group in match.groups() if group is not None), True
+        elif name == "charset":
+            label, need_pragma = value, False
+    if need_pragma is None or (need_pragma and not got_pragma) or label is None:
+        return None, position
+    codec = codec_of(label)
+    return ("utf-8" if codec in ("utf-16-le", "utf-16-be") else codec), position
