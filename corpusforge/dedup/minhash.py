@@ -1,0 +1,113 @@
+"""Near-duplicate documents: MinHash finds candidates, exact Jaccard verifies them, priority decides.
+
+The stages, all of fixed number: band keys by bucket; candidate pairs by leader; requests to the documents'
+shards; shingle sets by leader, compared exactly; then rounds of stars (`corpusforge.dedup.stars`); decisions
+to the shards. The comparison of signatures that could spare some sets their way is left out: it would decide
+by an estimate, and with it the kept set would no longer follow from the documents' similarities alone.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+
+import numpy as np
+import pyarrow as pa
+from pydantic import Field
+
+from corpusforge.dedup.buckets import BandEmitter, BucketReducer, RequestReducer, pair_spec, request_spec
+from corpusforge.dedup.decisions import apply_decisions, decision_spec
+from corpusforge.dedup.priority import PriorityParameters
+from corpusforge.dedup.stars import FateReducer, LeaderRound, MemberRound, fate_spec, leader_spec, member_spec
+from corpusforge.dedup.verify import SetEmitter, VerifyReducer
+from corpusforge.step import RATIO, LiveRows, MapStep, Measured, Rule, Signal
+
+if TYPE_CHECKING:
+    from corpusforge.plan import PlanBuilder
+
+ROUNDS = 3
+"""Rounds in which fates spread. Three decide chains of up to three survivors; a last pass takes the rest."""
+
+
+class MinhashParameters(PriorityParameters):
+    """Parameters of `minhash_dedup`. Bands should over-generate, as candidates are verified.
+
+    With s the Jaccard similarity, a pair is a candidate with probability 1 - (1 - s^rows)^bands: at s = 0.8
+    that is 0.92 for 14 bands of 8 rows and 0.996 for 18 of 6.
+    """
+
+    ngram: Annotated[int, Field(ge=1, le=100)] = 5
+    """Words per shingle; a document of fewer words is one shingle."""
+    bands: Annotated[int, Field(ge=1, le=4096)] = 18
+    rows: Annotated[int, Field(ge=1, le=4096)] = 6
+    threshold: Annotated[float, Field(gt=0, le=1)] = 0.75
+    """Least exact Jaccard similarity of duplicates."""
+    scheme: Literal["affine32", "affine64"] = "affine64"
+    """Permutations, as `datasketch` 2 names them."""
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 1
+    """Of the permutations."""
+    max_leaders: Annotated[int, Field(ge=1, le=4096)] = 64
+    """Preferred documents of a bucket that the others of it are compared with."""
+    max_shingles: Annotated[int, Field(ge=16, le=2**20)] = 16384
+    """Distinct shingles of a document that are compared; of longer ones the smallest hashes, and its
+    similarities are then estimates (signal `sampled`)."""
+    min_shingles: Annotated[int, Field(ge=1)] = 1
+    """Documents with fewer shingles are never compared."""
+    comparison_budget: Annotated[int, Field(ge=16)] = 1 << 16
+    """Shingle hashes that one document sends to be compared, over all its candidates, best ranked first; at
+    least four candidates are served."""
+    duplicate: bool | None = True
+    """True drops duplicates; null only measures them."""
+
+
+class MinhashDedup(MapStep):
+    """Drops documents that are similar to a preferred document that is kept."""
+
+    name: ClassVar[str] = "minhash_dedup"
+    summary: ClassVar[str] = "drops near-duplicates: MinHash candidates, verified by exact Jaccard similarity"
+    Parameters = MinhashParameters
+    reads = "none"
+    signals = (
+        Signal("duplicate", description="1 when a kept, preferred document is similar, else 0"),
+        Signal(
+            "similarity", RATIO, description="Jaccard similarity to that document; null where there is none"
+        ),
+        Signal("sampled", description="1 when the similarity was measured on a sample of the shingles"),
+        Signal("copies", description="documents that are dropped for this one"),
+    )
+    rules = (Rule("duplicate", "duplicate", "is_true"),)
+
+    def compile(self, builder: PlanBuilder) -> None:
+        """Add the stages."""
+        parameters: MinhashParameters = self.parameters
+
+        def name(part: str) -> str:
+            return f"{self.instance}.{part}"
+
+        builder.exchange(BandEmitter(parameters, name("bands")))
+        builder.reduce(name("bands"), BucketReducer(parameters.max_leaders, pair_spec(name("pairs"))))
+        builder.reduce(name("pairs"), RequestReducer(request_spec(name("requests"))))
+        builder.join(name("requests"))
+        builder.exchange(SetEmitter(parameters, name("requests"), name("sets")))
+        builder.reduce(name("sets"), VerifyReducer(parameters.threshold, leader_spec(name("leaders1"))))
+        for turn in range(1, ROUNDS):
+            members, leaders = name(f"members{turn}"), name(f"leaders{turn + 1}")
+            builder.reduce(name(f"leaders{turn}"), LeaderRound(member_spec(members), last=False))
+            builder.reduce(members, MemberRound(leader_spec(leaders)))
+        builder.reduce(name(f"leaders{ROUNDS}"), LeaderRound(fate_spec(name("fates")), last=True))
+        builder.reduce(name("fates"), FateReducer(decision_spec(name("decisions"))))
+        builder.join(name("decisions"))
+        builder.map(self)
+
+    def measure(self, rows: LiveRows) -> Measured:
+        """Read the decisions."""
+        measured, details = apply_decisions(rows, f"{self.instance}.decisions")
+        similarity = np.zeros(len(rows), np.int64)
+        similarity[details["row"]] = details["similarity"]
+        sampled = np.zeros(len(rows), np.int64)
+        sampled[details["row"]] = details["sampled"]
+        missing = np.asarray(measured.signals["duplicate"]) == 0
+        signals = dict(measured.signals) | {
+            "similarity": pa.array(similarity, mask=missing),
+            "sampled": pa.array(sampled, mask=missing),
+        }
+        return Measured(signals=signals, twins=measured.twins)

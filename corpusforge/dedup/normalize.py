@@ -1,0 +1,24 @@
+"""What counts as equal when texts and lines are compared by their hash."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+Normalization = Literal["none", "whitespace", "lower_alnum"]
+
+_NOT_ALPHANUMERIC = re.compile(r"[\W_]+")
+
+
+def normalized(text: bytes, normalization: Normalization) -> bytes:
+    """Normalize UTF-8 bytes; those that are not UTF-8 count as U+FFFD.
+
+    `none` leaves them, `whitespace` makes one space of every run of white space and strips the ends,
+    `lower_alnum` lower-cases and removes everything but letters, digits and numbers.
+    """
+    if normalization == "none":
+        return text
+    string = text.decode("utf-8", "replace")
+    if normalization == "whitespace":
+        return " ".join(string.split()).encode("utf-8")
+    return _NOT_ALPHANUMERIC.sub("", string.lower()).encode("utf-8")

@@ -1,0 +1,172 @@
+"""Verification of MinHash candidates: the shingles of both documents meet, and exact Jaccard decides."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from corpusforge.dedup.buckets import document_shingles, node_keys
+from corpusforge.dedup.groups import Columns, columns_of
+from corpusforge.dedup.priority import PRIORITY, PRIORITY_FIELDS, priority_columns
+from corpusforge.dedup.stars import EDGE, IDENTICAL, LEADER, MEMBER, SAMPLED, edges_and_markers
+from corpusforge.kernels.jaccard import overlaps
+from corpusforge.kernels.shingles import distinct_shingles
+from corpusforge.operations import Emitter, ExchangeSpec, Reducer
+from corpusforge.step import RATIO, LiveRows, fixed_ratio
+
+if TYPE_CHECKING:
+    from corpusforge.dedup.minhash import MinhashParameters
+
+Int64 = npt.NDArray[np.int64]
+UInt64 = npt.NDArray[np.uint64]
+
+LEADS, COMPARED, NOT_COMPARED = 0, 1, 2
+"""Roles of a set in its group: the leader's, one to compare with it, one beyond its document's budget."""
+
+MINIMUM_COMPARISONS = 4
+"""Comparisons that a document of any length is given."""
+
+SET_SCHEMA = pa.schema(
+    [
+        pa.field("key", pa.uint64()),
+        pa.field("role", pa.int64()),
+        pa.field("address", pa.int64()),
+        *PRIORITY_FIELDS,
+        pa.field("cut", pa.int64()),
+        pa.field("shingles", pa.list_(pa.uint64())),
+    ]
+)
+
+
+def set_spec(name: str) -> ExchangeSpec:
+    """Sets of shingles by leader, the leader's own first. The budget supposes sets of 500."""
+    return ExchangeSpec(name, SET_SCHEMA, ("key", "role", "address"), bytes_per_row=4096)
+
+
+class SetEmitter(Emitter):
+    """Sends the distinct shingles of the documents that were asked for them, once per request."""
+
+    def __init__(self, parameters: MinhashParameters, requests: str, name: str) -> None:
+        self.parameters = parameters
+        self.requests = requests
+        self.output = set_spec(name)
+
+    def emit(self, rows: LiveRows) -> pa.RecordBatch:
+        """One row per request; beyond the document's budget of hashes the row comes without them."""
+        asked = columns_of(rows.joined(self.requests))
+        place = asked["row"].astype(np.int64)
+        documents, owner = np.unique(place, return_inverse=True)
+        offsets, hashes = document_shingles(rows.texts.take(documents), self.parameters.ngram)
+        offsets, hashes, cut = distinct_shingles(offsets, hashes, self.parameters.max_shingles)
+        sizes = np.diff(offsets)
+        role = self._roles(asked, owner, sizes)
+        columns: Columns = {"key": node_keys(asked["leader"]), "role": role, "address": asked["address"]}
+        columns |= {name: values[place] for name, values in priority_columns(rows, self.parameters).items()}
+        columns["cut"] = cut[owner]
+        sent = np.where(role == NOT_COMPARED, 0, sizes[owner])
+        shingles = _take_lists(offsets, hashes, owner, sent)
+        arrays = [pa.array(columns[field.name], field.type) for field in SET_SCHEMA if field.name in columns]
+        return pa.RecordBatch.from_arrays([*arrays, shingles], schema=SET_SCHEMA)
+
+    def _roles(self, asked: Columns, owner: Int64, sizes: Int64) -> Int64:
+        """Roles int64[n]; a document's best-ranked requests come first and are served first."""
+        leads = asked["rank"] < 0
+        order = np.lexsort((asked["leader"], asked["rank"], owner))
+        serial = np.empty(len(owner), np.int64)
+        starts = np.searchsorted(owner[order], owner[order])
+        serial[order] = np.arange(len(owner)) - starts
+        # A document that leads has one more row, which comes first; it is not counted.
+        lead_count = np.zeros(len(sizes), np.int64)
+        np.add.at(lead_count, owner[leads], 1)
+        allowed = np.maximum(MINIMUM_COMPARISONS, self.parameters.comparison_budget // np.maximum(sizes, 1))
+        beyond = serial - lead_count[owner] >= allowed[owner]
+        return np.where(leads, LEADS, np.where(beyond, NOT_COMPARED, COMPARED)).astype(np.int64)
+
+
+def _take_lists(offsets: Int64, values: UInt64, owner: Int64, sizes: Int64) -> pa.Array:
+    """Repeat lists: row i is the first ``sizes[i]`` values of list ``owner[i]``."""
+    ends = np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes)])
+    if ends[-1] >= 2**31:
+        raise OverflowError("shingle sets of one batch exceed 2^31 values: lower comparison_budget")
+    source = np.repeat(offsets[owner] - ends[:-1], sizes) + np.arange(ends[-1])
+    return pa.ListArray.from_arrays(pa.array(ends.astype(np.int32)), pa.array(values[source], pa.uint64()))
+
+
+class VerifyReducer(Reducer):
+    """Compares each set of a group with the leader's; similar pairs become edges between documents.
+
+    Memory: the leader's set (at most `max_shingles` hashes) and one batch.
+    """
+
+    def __init__(self, threshold: float, output: ExchangeSpec) -> None:
+        self.threshold = int(Decimal(str(threshold)) * RATIO)
+        self.outputs = (output,)
+        self._counts = {"compared": 0, "similar": 0, "sampled_pairs": 0, "over_budget": 0}
+        self._key = -1
+        self._leader: tuple[UInt64, int, dict[str, Any]] | None = None
+
+    def reduce(self, batches: Iterator[pa.RecordBatch]) -> Iterator[tuple[str, pa.RecordBatch]]:
+        """Yield edges and markers for the first round of stars."""
+        self._key, self._leader = -1, None
+        for batch in batches:
+            edges = self._edges_of(batch)
+            if edges is not None:
+                yield self.outputs[0].name, edges_and_markers(edges)
+
+    def _edges_of(self, batch: pa.RecordBatch) -> Columns | None:
+        columns = columns_of(batch, SET_SCHEMA.names[:-1])
+        lists = batch.column("shingles")
+        offsets = lists.offsets.to_numpy().astype(np.int64)
+        values = lists.values.to_numpy()
+        self._counts["over_budget"] += int((columns["role"] == NOT_COMPARED).sum())
+        starts = np.flatnonzero(np.append(True, columns["key"][1:] != columns["key"][:-1]))
+        parts = []
+        for start, end in zip(starts.tolist(), [*starts[1:].tolist(), batch.num_rows]):
+            part = self._group(columns, offsets, values, start, end)
+            if part is not None:
+                parts.append(part)
+        if not parts:
+            return None
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+    def _group(
+        self, columns: Columns, offsets: Int64, values: UInt64, start: int, end: int
+    ) -> Columns | None:
+        """Compare the rows `start` to `end`, all of one key, with the leader of that key."""
+        key = int(columns["key"][start])
+        if key != self._key:
+            self._key, self._leader = key, None
+        if columns["role"][start] == LEADS:
+            own = values[offsets[start] : offsets[start + 1]].copy()
+            priority = {name: columns[name][start] for name in (*PRIORITY, "address")}
+            self._leader = (own, int(columns["cut"][start]), priority)
+            start += 1
+        end = start + int(np.searchsorted(columns["role"][start:end], NOT_COMPARED))
+        if self._leader is None or start == end:
+            return None
+        own, own_cut, priority = self._leader
+        cut = np.ascontiguousarray(columns["cut"][start:end])
+        shared, union = overlaps(own, own_cut, offsets[start : end + 1], values, cut)
+        similarity = fixed_ratio(shared, union)
+        similar = similarity >= self.threshold
+        sampled = (cut != 0) | (own_cut != 0)
+        self._counts["compared"] += end - start
+        self._counts["similar"] += int(similar.sum())
+        self._counts["sampled_pairs"] += int(sampled.sum())
+        identical = (similarity == RATIO) & (cut == own_cut)
+        flags = sampled * np.int64(SAMPLED) + identical * np.int64(IDENTICAL)
+        chosen = start + np.flatnonzero(similar)
+        edges: Columns = {"kind": np.full(len(chosen), EDGE, np.int64)}
+        for column, leader, member in zip((*PRIORITY, "address"), LEADER, MEMBER):
+            edges[leader] = np.repeat(np.asarray(priority[column], columns[column].dtype), len(chosen))
+            edges[member] = columns[column][chosen]
+        return edges | {"similarity": similarity[similar], "flags": flags[similar]}
+
+    def statistics(self) -> dict[str, int]:
+        """Count pairs compared, found similar, compared on a sample, and left out for want of budget."""
+        return dict(self._counts)

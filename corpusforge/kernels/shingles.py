@@ -1,0 +1,96 @@
+"""Word n-grams (shingles) as 64-bit hashes, and a document's sorted set of them."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit, types
+
+from corpusforge.kernels.array_types import READ_INT64, READ_UINT64
+from corpusforge.kernels.hash64 import add_hash, mix
+
+Int64 = npt.NDArray[np.int64]
+UInt64 = npt.NDArray[np.uint64]
+
+
+@njit(
+    types.Tuple((types.int64[::1], types.uint64[::1]))(READ_INT64, READ_UINT64, types.int64),
+    cache=True,
+    nogil=True,
+)
+def shingle_hashes(document_offsets: Int64, terms: UInt64, ngram: int) -> tuple[Int64, UInt64]:
+    """Hash every run of `ngram` words, in order, repeats included.
+
+    `document_offsets` int64[n + 1] indexes `terms` uint64[m], hashes of words. Returns offsets int64[n + 1]
+    and shingle hashes uint64. A document of fewer than `ngram` words gives one shingle of all its words, one
+    without words gives none.
+    """
+    documents = len(document_offsets) - 1
+    offsets = np.zeros(documents + 1, np.int64)
+    for document in range(documents):
+        words = document_offsets[document + 1] - document_offsets[document]
+        count = words - ngram + 1
+        if count < 1:
+            count = 1 if words > 0 else 0
+        offsets[document + 1] = offsets[document] + count
+    hashes = np.empty(offsets[documents], np.uint64)
+    for document in range(documents):
+        first_word = document_offsets[document]
+        width = min(ngram, document_offsets[document + 1] - first_word)
+        first = offsets[document]
+        for place in range(offsets[document + 1] - first):
+            value = np.uint64(width)
+            for word in range(first_word + place, first_word + place + width):
+                value = add_hash(value, terms[word])
+            hashes[first + place] = mix(value)
+    return offsets, hashes
+
+
+@njit(types.uint64[::1](READ_INT64, READ_UINT64), cache=True, nogil=True)
+def fingerprints(offsets: Int64, hashes: UInt64) -> UInt64:
+    """One hash per document of its whole sequence of shingles, uint64[n].
+
+    Equal sequences have equal fingerprints, so documents with the same words in the same order do.
+    """
+    documents = len(offsets) - 1
+    result = np.empty(documents, np.uint64)
+    for document in range(documents):
+        value = np.uint64(offsets[document + 1] - offsets[document])
+        for place in range(offsets[document], offsets[document + 1]):
+            value = add_hash(value, hashes[place])
+        result[document] = mix(value)
+    return result
+
+
+@njit(
+    types.Tuple((types.int64[::1], types.uint64[::1], types.int64[::1]))(
+        READ_INT64, READ_UINT64, types.int64
+    ),
+    cache=True,
+    nogil=True,
+)
+def distinct_shingles(offsets: Int64, hashes: UInt64, limit: int) -> tuple[Int64, UInt64, Int64]:
+    """Give each document's distinct shingle hashes, sorted, at most the `limit` smallest.
+
+    Returns offsets int64[n + 1], values uint64, and int64[n] that is 1 where a set was cut. As hashes are
+    uniform, the smallest ones are a random sample of the set that two documents draw alike (bottom-k; Broder,
+    On the resemblance and containment of documents, 1997, section 3).
+    """
+    documents = len(offsets) - 1
+    new_offsets = np.zeros(documents + 1, np.int64)
+    cut = np.zeros(documents, np.int64)
+    values = np.empty(len(hashes), np.uint64)
+    filled = 0
+    for document in range(documents):
+        ordered = np.sort(hashes[offsets[document] : offsets[document + 1]])
+        start = filled
+        for place in range(len(ordered)):
+            if place > 0 and ordered[place] == ordered[place - 1]:
+                continue
+            if filled - start == limit:
+                cut[document] = 1
+                break
+            values[filled] = ordered[place]
+            filled += 1
+        new_offsets[document + 1] = filled
+    return new_offsets, values[:filled].copy(), cut
