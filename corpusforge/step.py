@@ -172,11 +172,13 @@ class MapStep(Step):
     signals: ClassVar[Sequence[Signal]] = ()
     rules: ClassVar[Sequence[Rule]] = ()
     reads: ClassVar[str] = "latest"
-    """The view measured: `extract`, the instance name of an editing step, or `latest`."""
+    """The view measured: `extract`, the instance name of an editing step, `latest`, or `none` (no text at all)."""
     edits: ClassVar[bool] = False
     """True when the step returns edits; it must then read `latest`."""
+    materializes: ClassVar[bool] = False
+    """True for extraction: the stage ends behind the step, and its texts are stored."""
 
-    def open(self, context: RunContext) -> None:  # noqa: B027
+    def open(self, context: RunContext) -> None:
         """Load models, once per process and stage. Must be cheap to repeat."""
 
     @abstractmethod
@@ -188,7 +190,9 @@ class MapStep(Step):
         builder.map(self)
 
 
-def fixed_ratio(numerator: npt.NDArray[np.int64], denominator: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+def fixed_ratio(
+    numerator: npt.NDArray[np.int64], denominator: npt.NDArray[np.int64]
+) -> npt.NDArray[np.int64]:
     """Floor of numerator / denominator in units of 1 / `RATIO`, in integers; 0 where the denominator is 0.
 
     Exact for numerators below 2^63 / `RATIO` (9.2e9). Raises `OverflowError` above.

@@ -103,7 +103,9 @@ class Texts:
 
     def to_arrow(self) -> pa.Array:
         """Wrap the buffers as a large_string array without copying the bytes."""
-        return pa.LargeStringArray.from_buffers(len(self), pa.py_buffer(self.offsets), pa.py_buffer(self.data))
+        return pa.LargeStringArray.from_buffers(
+            len(self), pa.py_buffer(self.offsets), pa.py_buffer(self.data)
+        )
 
     def take(self, rows: npt.NDArray[np.int64]) -> Texts:
         """Copy the given rows into a new column."""

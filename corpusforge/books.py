@@ -1,0 +1,270 @@
+"""Closing the books of a run: ledger, report, manifest, and what stands outside the comparison of bytes."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import platform
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from corpusforge import __version__, ledger, storage
+from corpusforge.errors import RunFailedError
+from corpusforge.layout import RunLayout, dump_json
+from corpusforge.plan import Plan, Stage
+from corpusforge.recipe import Recipe
+from corpusforge.report.build import build_report
+from corpusforge.report.html import render
+from corpusforge.report.statistics import merge_by_step
+from corpusforge.tasks.context import exchange_facts
+from corpusforge.tasks.reduce import TABLE_FILE
+from corpusforge.writer import row_groups
+
+PACKAGES = (
+    "numpy",
+    "pyarrow",
+    "numba",
+    "fastwarc",
+    "resiliparse",
+    "sentencepiece",
+    "fasttext-community",
+    "ufal-kenlm",
+    "presidio-analyzer",
+)
+"""Distributions whose versions go to ``environment.json``."""
+
+SURVIVOR = "survivor"
+"""Column of a deduplication's table that names the document that a dropped one lost to."""
+
+
+def _manifests(layout: RunLayout, stage: Stage) -> Iterator[dict[str, Any]]:
+    for task in range(stage.tasks):
+        yield layout.read_manifest(stage.id, task)
+
+
+def check_error_budget(layout: RunLayout, plan: Plan, stage: Stage, budget: float) -> None:
+    """Raise `RunFailedError` when more records than the budget allows were damaged or quarantined so far.
+
+    The few records of a small input may all be odd: 20 lost records are always accepted.
+    """
+    if stage.body.operation not in ("read", "map"):
+        return
+    records = lost = 0
+    for earlier in plan.stages[: stage.index + 1]:
+        if earlier.body.operation not in ("read", "map"):
+            continue
+        for manifest in _manifests(layout, earlier):
+            for account in manifest["ledger"].get("records", {}).values():
+                records += account["records"]
+                lost += sum(account["damaged"].values())
+            for sources in manifest["ledger"].get("steps", {}).values():
+                for account in sources.values():
+                    lost += sum(entry["documents"] for entry in account["quarantined"].values())
+    if lost > max(20, budget * records):
+        raise RunFailedError(
+            f"error budget spent: {lost} of {records} records were damaged or quarantined by the end of "
+            f"{stage.id}; the recipe allows {budget:.1%} (error_budget). See errors in {layout.stage(stage.id)}"
+        )
+
+
+def close(layout: RunLayout, plan: Plan, recipe: Recipe, started: float) -> bool:
+    """Sum the committed manifests, check all balances, write the results; gives whether the ledger closes."""
+    books = _Books(layout, plan)
+    ledger_json = books.ledger()
+    clusters = books.clusters()
+    report = build_report(
+        recipe.resolved(), ledger_json, list(books.statistics.values()), clusters, books.shards()
+    )
+    timings = books.timings(started)
+    environment = _environment(layout, plan)
+    manifest = books.manifest(recipe)
+    storage.commit_bytes(layout.file("ledger.json"), dump_json(ledger_json))
+    storage.commit_bytes(layout.file("report.json"), dump_json(report))
+    storage.commit_bytes(layout.file("timings.json"), dump_json(timings))
+    storage.commit_bytes(layout.file("environment.json"), dump_json(environment))
+    storage.commit_bytes(layout.file("report.html"), render(report, timings, environment).encode("utf-8"))
+    storage.commit_bytes(layout.file("manifest.json"), dump_json(manifest))
+    return bool(ledger_json["closed"])
+
+
+class _Books:
+    """All committed manifests of a run, added up once."""
+
+    def __init__(self, layout: RunLayout, plan: Plan) -> None:
+        self.layout, self.plan = layout, plan
+        self.records: dict[str, Any] = {}
+        self.steps: dict[str, Any] = {}
+        self.tokens: dict[str, int] = {}
+        self.written: dict[str, Any] = {}
+        self.outputs: dict[str, Any] = {}
+        self.inputs: list[dict[str, Any]] = []
+        self.counts: dict[str, dict[str, int]] = {}
+        self.exchanges: dict[str, dict[str, int]] = {}
+        self.statistics: dict[str, Any] = {}
+        for stage in plan.stages:
+            for manifest in _manifests(layout, stage):
+                self._add(stage, manifest)
+
+    def _add(self, stage: Stage, manifest: dict[str, Any]) -> None:
+        accounts = manifest["ledger"]
+        self.records = ledger.add(self.records, accounts.get("records", {}))
+        self.steps = ledger.add(self.steps, accounts.get("steps", {}))
+        self.tokens = ledger.add(self.tokens, accounts.get("tokens", {}))
+        self.exchanges = ledger.add(self.exchanges, exchange_facts(manifest["files"]))
+        if manifest["counts"]:
+            self.counts[stage.name] = ledger.add(self.counts.get(stage.name, {}), manifest["counts"])
+        if manifest["statistics"]:
+            self.statistics = merge_by_step([self.statistics, manifest["statistics"]])
+        value = manifest["value"]
+        if isinstance(value, dict):
+            self.outputs.update(value.get("outputs", {}))
+            self.written = ledger.add(self.written, value.get("written", {}))
+            self.inputs += value.get("inputs", [])
+
+    def ledger(self) -> dict[str, Any]:
+        """The ledger with its checks."""
+        order = [item.step for item in self.plan.sidecars]
+        steps = [{"step": step, "sources": self.steps.get(step, {})} for step in order]
+        checks = ledger.Checks()
+        ledger.check_records(checks, self.records)
+        ledger.check_steps(checks, self.records, steps)
+        written = {
+            source: self.written.get(
+                source, dict.fromkeys(("documents", "document_bytes", "dropped", "quarantined"), 0)
+            )
+            for source in self.records
+        }
+        ledger.check_written(checks, steps, written)
+        if "cells" in self.tokens:
+            ledger.check_tokens(checks, self.tokens)
+        exchanges = [
+            {
+                "name": name,
+                "rows": facts["rows"],
+                "bytes": facts["bytes"],
+                "budget_bytes_per_row": self.plan.exchanges[name].spec.bytes_per_row,
+            }
+            for name, facts in sorted(self.exchanges.items())
+        ]
+        return {
+            "closed": checks.closed,
+            "checks": checks.rows,
+            "records": self.records,
+            "steps": steps,
+            "tokens": self.tokens,
+            "exchanges": exchanges,
+            "counts": self.counts,
+        }
+
+    def clusters(self) -> dict[str, dict[str, int]]:
+        """Sizes of the duplicate clusters by deduplication step, from the tables that reducers kept."""
+        found: dict[str, dict[str, int]] = {}
+        for stage in self.plan.stages:
+            for manifest in _manifests(self.layout, stage):
+                if TABLE_FILE not in manifest["files"]:
+                    continue
+                location = self.layout.task_file(stage.id, manifest["task"], TABLE_FILE)
+                step = stage.steps[0] if stage.steps else stage.name
+                for size in _cluster_sizes(location):
+                    sizes = found.setdefault(step, {})
+                    sizes[str(size)] = sizes.get(str(size), 0) + 1
+        return found
+
+    def shards(self) -> dict[str, Any]:
+        """What the report says about token shards."""
+        details: dict[str, Any] = {}
+        for name in ("shards/manifest.json",):
+            if name in self.outputs:
+                manifest = json.loads(storage.read_bytes(self.layout.file(name)))
+                details = {
+                    "rows": manifest["rows"],
+                    "tokens_by_source": manifest["tokens_by_source"],
+                    "tokenizer": manifest["tokenizer"],
+                    "files": {
+                        kind: sum(1 for path in manifest["files"] if path.startswith(f"shards/{kind}/"))
+                        for kind in ("packed", "documents")
+                    },
+                }
+        return details
+
+    def timings(self, started: float) -> dict[str, Any]:
+        """Seconds by stage and step, from the files beside the manifests."""
+        stages: list[dict[str, Any]] = []
+        steps: dict[str, dict[str, float]] = {}
+        for stage in self.plan.stages:
+            entry = {
+                "stage": stage.id,
+                "tasks": stage.tasks,
+                "seconds_wall": 0.0,
+                "seconds_cpu": 0.0,
+                "bytes_in": 0.0,
+            }
+            for task in range(stage.tasks):
+                spent = json.loads(storage.read_bytes(self.layout.task_file(stage.id, task, "timings.json")))
+                entry["seconds_wall"] += spent["seconds_wall"]
+                entry["seconds_cpu"] += spent["seconds_cpu"]
+                for index, (step, numbers) in enumerate(spent["steps"].items()):
+                    total = steps.setdefault(step, {"seconds_cpu": 0.0, "bytes_in": 0.0})
+                    total["seconds_cpu"] += numbers["seconds_cpu"]
+                    total["bytes_in"] += numbers["bytes_in"]
+                    if index == 0:
+                        entry["bytes_in"] += numbers["bytes_in"]
+            stages.append(entry)
+        order = [item.step for item in self.plan.sidecars if item.step in steps]
+        return {
+            "wall_seconds": time.time() - started,
+            "stages": stages,
+            "steps": [{"step": step, **steps[step]} for step in order],
+        }
+
+    def manifest(self, recipe: Recipe) -> dict[str, Any]:
+        """What the run read, by hash, and what it wrote, by hash and logical digest."""
+        return {
+            "version": 1,
+            "recipe": recipe.resolved()["name"],
+            "recipe_digest": self.plan.recipe_digest,
+            "plan": self.plan.digest,
+            "inputs": self.inputs,
+            "fingerprints": {
+                step.instance: step.fingerprint() for step in recipe.steps if step.fingerprint()
+            },
+            "outputs": dict(sorted(self.outputs.items())),
+            "documents": sum(entry["documents"] for entry in self.written.values()),
+            "tokens": self.tokens,
+        }
+
+
+def _cluster_sizes(location: str) -> Iterator[int]:
+    """Documents of each cluster (survivor and dropped) in one table, where a survivor's rows stand together."""
+    current, members = None, 0
+    for batch in row_groups(location):
+        if SURVIVOR not in batch.schema.names:
+            return
+        for survivor in batch.column(SURVIVOR).to_pylist():
+            if survivor != current:
+                if members:
+                    yield members + 1
+                current, members = survivor, 0
+            members += 1
+    if members:
+        yield members + 1
+
+
+def _environment(layout: RunLayout, plan: Plan) -> dict[str, Any]:
+    versions = {}
+    for name in PACKAGES:
+        try:
+            versions[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            versions[name] = None
+    return {
+        "corpusforge": __version__,
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+        "system": platform.platform(),
+        "host": platform.node(),
+        "root": layout.root,
+        "packages": versions,
+        "inputs": [file.url for shard in plan.shards for file in shard.files],
+    }

@@ -1,0 +1,241 @@
+"""The command line: thin functions over the Python API."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from corpusforge import __version__
+from corpusforge.errors import CorpusforgeError, UsageError
+
+app = typer.Typer(
+    help="Turn raw text dumps into training shards, and account for every document.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+out = Console()
+err = Console(stderr=True)
+
+
+def main() -> None:
+    """Entry point: errors that a user can act on are one message and an exit status, never a traceback."""
+    _mount()
+    try:
+        app()
+    except CorpusforgeError as error:
+        err.print(f"[bold red]error:[/] {_escape(str(error))}", highlight=False, soft_wrap=True)
+        sys.exit(error.exit_status)
+    except KeyboardInterrupt:
+        err.print("interrupted; run the same command again to go on where this stopped")
+        sys.exit(130)
+
+
+def _mount() -> None:
+    from corpusforge.models.commands import app as models_app
+    from corpusforge.sample.command import sample
+
+    app.add_typer(models_app, name="models")
+    app.command()(sample)
+
+
+def _escape(text: str) -> str:
+    from rich.markup import escape
+
+    return escape(text)
+
+
+def _version(value: bool) -> None:
+    if value:
+        out.print(f"corpusforge {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+def parse_inputs(values: list[str]) -> dict[str, list[str]]:
+    """``source=PATH`` options to source → paths. Raises `UsageError`."""
+    inputs: dict[str, list[str]] = {}
+    for value in values:
+        source, separator, path = value.partition("=")
+        if not separator or not path:
+            raise UsageError(f"--input takes source=PATH_OR_GLOB, not {value!r}")
+        inputs.setdefault(source, []).append(path)
+    return inputs
+
+
+@app.command()
+def run(
+    recipe: Annotated[str, typer.Argument(help="Name of a shipped recipe, or a YAML file.")],
+    input: Annotated[
+        list[str] | None, typer.Option("--input", "-i", help="source=PATH_OR_GLOB; may be repeated.")
+    ] = None,
+    output: Annotated[str | None, typer.Option("--output", "-o", help="Run directory.")] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Worker processes; default: one per processor.")
+    ] = None,
+    set: Annotated[
+        list[str] | None, typer.Option("--set", help="step.parameter=value; may be repeated.")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Only the first N shards.")] = None,
+    engine: Annotated[str, typer.Option(help="Where tasks run.")] = "local",
+    plugin: Annotated[
+        list[Path] | None, typer.Option(help="Python file with steps or sources of your own.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show recipe and plan; do nothing.")] = False,
+) -> None:
+    """Run a recipe on inputs, or go on with an interrupted run."""
+    from corpusforge import recipe as recipes
+    from corpusforge import registry
+
+    for path in plugin or []:
+        registry.load_plugin(path)
+    loaded = recipes.load(recipe, set or [])
+    inputs = parse_inputs(input or [])
+    if dry_run:
+        _dry_run(loaded, inputs, limit)
+        return
+    if output is None:
+        raise UsageError("where to? give --output DIR")
+    from corpusforge.live import LiveProgress, announce, conclude
+
+    with LiveProgress(err) as progress:
+        summary = loaded.run(
+            inputs,
+            output,
+            engine=engine,
+            workers=workers,
+            limit=limit,
+            progress=progress,
+            on_plan=lambda plan, resumed: announce(err, plan, resumed),
+        )
+    conclude(out, summary)
+
+
+def _dry_run(loaded: Any, inputs: dict[str, list[str]], limit: int | None) -> None:
+    """Print the resolved recipe, and the plan when inputs are given."""
+    from corpusforge.listing import list_shards
+    from corpusforge.plan import compile_plan
+    from corpusforge.sources.base import Shard
+
+    out.print("# resolved recipe", style="bold")
+    out.print(loaded.to_yaml(), highlight=False, markup=False, soft_wrap=True)
+    loaded.check()
+    if inputs:
+        shards = list_shards(loaded, inputs)[:limit]
+    else:
+        shards = [Shard(index, name, ()) for index, name in enumerate(loaded.sources)]
+        out.print("# no --input given: the plan below is for one empty shard a source")
+    plan = compile_plan(loaded, shards)
+    table = Table("stage", "operation", "tasks", "steps", title=f"plan: {len(shards)} shards")
+    for stage in plan.describe():
+        table.add_row(stage["id"], stage["operation"], str(stage["tasks"]), ", ".join(stage["steps"]))
+    out.print(table)
+
+
+def _existing_run(path: Path, need: str) -> Path:
+    if not (path / need).exists():
+        raise UsageError(f"{path} holds no {need}: is it a run directory, and did the run get that far?")
+    return path
+
+
+@app.command()
+def report(run: Annotated[Path, typer.Argument(help="Run directory.")]) -> None:
+    """Show what each step kept and removed; writes RUN/report.html anew."""
+    import json
+
+    from corpusforge.report.html import render
+    from corpusforge.report.terminal import print_report
+
+    def read(name: str) -> dict[str, Any]:
+        return dict(json.loads((_existing_run(run, name) / name).read_bytes()))
+
+    content = read("report.json")
+    (run / "report.html").write_text(
+        render(content, read("timings.json"), read("environment.json")), encoding="utf-8"
+    )
+    print_report(content, out)
+    out.print(f"report: {run / 'report.html'}")
+
+
+@app.command()
+def why(
+    run: Annotated[Path, typer.Argument(help="Run directory.")],
+    query: Annotated[str, typer.Argument(help="Document id (hex, or its beginning) or URL.")],
+) -> None:
+    """Tell the fate of one document: every signal beside its threshold, the verdict, the surviving twin."""
+    from corpusforge import recipe as recipes
+    from corpusforge.report.why import print_fate, thresholds_of
+    from corpusforge.report.why import why as explain
+
+    text = (_existing_run(run, "recipe.yaml") / "recipe.yaml").read_text(encoding="utf-8")
+    loaded = recipes.load_text(text, "recipe.yaml")
+    print_fate(explain(run, query, thresholds_of(loaded)), out)
+
+
+@app.command()
+def status(run: Annotated[Path, typer.Argument(help="Run directory.")]) -> None:
+    """Show stages, tasks done, and what failed and why."""
+    from corpusforge.report.status import status as show
+
+    show(_existing_run(run, "stages"), out)
+
+
+@app.command()
+def clean(
+    run: Annotated[Path, typer.Argument(help="Run directory.")],
+    all: Annotated[
+        bool,
+        typer.Option(
+            "--all", help="Remove the sidecars and tables too: the run cannot resume or be asked for more."
+        ),
+    ] = False,
+) -> None:
+    """Remove what a finished run no longer needs: exchange files, and stages that no longer belong to it."""
+    from corpusforge.housekeeping import clean as remove
+
+    freed = remove(_existing_run(run, "manifest.json"), everything=all)
+    out.print(f"removed {freed / 1e6:.1f} MB below {run / 'stages'}")
+
+
+@app.command(name="list")
+def list_everything() -> None:
+    """List recipes, sources, steps and rule sets, a line each."""
+    from corpusforge.catalog import catalog
+
+    for title, rows in catalog().items():
+        table = Table("name", "what it is", title=title, title_justify="left", box=None, show_header=False)
+        for name, line in rows:
+            table.add_row(f"[bold]{_escape(name)}[/]", _escape(line))
+        out.print(table)
+        out.print()
+
+
+@app.command()
+def doctor(
+    warm: Annotated[
+        bool, typer.Option("--warm", help="Compile all kernels now, so that no run waits for it.")
+    ] = False,
+) -> None:
+    """Show what is installed, which models are present, and the command that gets what is missing."""
+    from corpusforge.doctor import examine, warm_kernels
+
+    examine(out)
+    if warm:
+        warm_kernels(out)
+
+
+if __name__ == "__main__":
+    main()

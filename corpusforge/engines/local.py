@@ -1,0 +1,183 @@
+"""The local engine: shards in worker processes, one task a worker at a time.
+
+A worker that dies costs its task one attempt; a worker that is stuck on one document is killed, the document
+is written to ``kills.jsonl``, and the task runs again without it. All results lie in committed files, so
+killing the whole process group at any moment loses only what was not committed.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import pickle
+import tempfile
+import time
+from collections import deque
+from collections.abc import Sequence
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from typing import Any
+
+from corpusforge import heartbeat, storage
+from corpusforge.document import canonical_json
+from corpusforge.engines import worker
+from corpusforge.engines.base import Engine, Progress
+from corpusforge.errors import RunFailedError, UsageError
+from corpusforge.layout import RunLayout
+from corpusforge.plan import Plan, Stage
+from corpusforge.tasks.body import task_label
+
+ATTEMPTS = 3
+"""Attempts at a task whose worker dies; an exception in the task itself is tried twice."""
+
+POLL_SECONDS = 0.25
+
+
+class _Worker:
+    """One process, its pipe and heartbeat, and the task it is busy with."""
+
+    def __init__(self, context: Any, plan_file: Path, root: str, folder: Path) -> None:
+        self.heartbeat_file = folder / f"heartbeat-{os.urandom(6).hex()}"
+        heartbeat.create(self.heartbeat_file)
+        self.connection: Connection
+        self.connection, theirs = context.Pipe()
+        arguments = (theirs, str(plan_file), root, str(self.heartbeat_file))
+        self.process = context.Process(target=worker.main, args=arguments, daemon=True)
+        self.process.start()
+        theirs.close()
+        self.task: int | None = None
+
+    def start(self, stage: Stage, task: int) -> None:
+        self.task = task
+        self.connection.send((stage.index, task))
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.join()
+        self.connection.close()
+        self.heartbeat_file.unlink(missing_ok=True)
+
+
+class LocalEngine(Engine):
+    """Runs tasks in `workers` processes; they live as long as the engine, so models load once each."""
+
+    def __init__(self, plan: Plan, root: str, workers: int, watchdog_seconds: float) -> None:
+        self._plan = plan
+        self._root = root
+        self._count = workers
+        self._watchdog_seconds = watchdog_seconds
+        self._folder = tempfile.TemporaryDirectory(prefix="corpusforge-engine-")
+        self._plan_file = Path(self._folder.name) / "plan.pickle"
+        blob = {"plugins": list(plan.plugins), "plan": pickle.dumps(plan)}
+        self._plan_file.write_bytes(pickle.dumps(blob))
+        self._context = multiprocessing.get_context("forkserver")
+        self._context.set_forkserver_preload(["corpusforge.engines.preload"])
+        self._workers: list[_Worker] = []
+
+    def close(self) -> None:
+        """Kill the workers: whatever they still do is not committed."""
+        for item in self._workers:
+            item.kill()
+        self._workers = []
+        self._folder.cleanup()
+
+    def run_stage(self, stage: Stage, tasks: Sequence[int], progress: Progress) -> None:
+        """Run tasks in ascending order; see `Engine.run_stage`."""
+        waiting = deque(tasks)
+        attempts: dict[int, int] = {}
+        lost: dict[int, str] = {}
+        while waiting or any(item.task is not None for item in self._workers):
+            self._assign(stage, waiting)
+            for item in self._ready():
+                self._hear(stage, item, waiting, attempts, lost, progress)
+            self._watch(stage, waiting, progress)
+        if lost:
+            first = min(lost)
+            others = f" (and {len(lost) - 1} more)" if len(lost) > 1 else ""
+            raise RunFailedError(f"task {task_label(stage.id, first)} failed{others}:\n{lost[first]}")
+
+    def _assign(self, stage: Stage, waiting: deque[int]) -> None:
+        wanted = min(self._count, len(waiting) + sum(item.task is not None for item in self._workers))
+        while len(self._workers) < wanted:
+            self._workers.append(_Worker(self._context, self._plan_file, self._root, Path(self._folder.name)))
+        for item in self._workers:
+            if item.task is None and waiting:
+                try:
+                    item.start(stage, waiting[0])
+                except OSError:
+                    item.task = waiting[0]  # died while idle: noticed as a death by `_ready`
+                waiting.popleft()
+
+    def _ready(self) -> list[_Worker]:
+        busy = [item for item in self._workers if item.task is not None]
+        signals = [item.connection for item in busy] + [item.process.sentinel for item in busy]
+        heard = set(wait(signals, timeout=POLL_SECONDS))
+        return [item for item in busy if item.connection in heard or item.process.sentinel in heard]
+
+    def _hear(
+        self,
+        stage: Stage,
+        item: _Worker,
+        waiting: deque[int],
+        attempts: dict[int, int],
+        lost: dict[int, str],
+        progress: Progress,
+    ) -> None:
+        """Take a worker's answer, or notice its death."""
+        task = item.task
+        assert task is not None
+        try:
+            kind, message = item.connection.recv() if item.connection.poll() else ("died", "")
+        except (EOFError, OSError):
+            kind, message = "died", ""
+        item.task = None
+        if kind == "done":
+            progress.task_done(stage, task)
+            return
+        if kind == "usage":
+            raise UsageError(message)
+        if kind == "died":
+            item.process.join()
+            message = f"the worker process died (exit status {item.process.exitcode})"
+            self._remove(item)
+        attempts[task] = attempts.get(task, 0) + 1
+        self._note_failure(stage, task, attempts[task], message)
+        progress.task_failed(stage, task, attempts[task], message)
+        if attempts[task] >= (ATTEMPTS if kind == "died" else 2):
+            lost[task] = message
+        else:
+            waiting.append(task)
+
+    def _watch(self, stage: Stage, waiting: deque[int], progress: Progress) -> None:
+        """Kill workers that have been busy with one document for too long."""
+        for item in list(self._workers):
+            if item.task is None:
+                continue
+            busy = heartbeat.busy_with(item.heartbeat_file)
+            if busy is None or busy[1] <= self._watchdog_seconds:
+                continue
+            task = item.task
+            self._remove(item)
+            entry = {"locator": busy[0], "stage": stage.id, "task": task, "seconds": self._watchdog_seconds}
+            _append(RunLayout(self._root).file("kills.jsonl"), entry)
+            progress.document_killed(stage, task, entry)
+            waiting.appendleft(task)
+
+    def _remove(self, item: _Worker) -> None:
+        item.kill()
+        self._workers.remove(item)
+
+    def _note_failure(self, stage: Stage, task: int, attempt: int, message: str) -> None:
+        layout = RunLayout(self._root)
+        entry = {"task": task, "attempt": attempt, "error": message, "time": time.time()}
+        _append(storage.join(layout.stage(stage.id), "failures.jsonl"), entry)
+
+
+def _append(location: str, entry: dict[str, Any]) -> None:
+    """Append a line and make it durable before anything relies on it."""
+    path = Path(location)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a", encoding="utf-8", errors="surrogateescape") as file:
+        file.write(canonical_json(entry) + "\n")
+        file.flush()
+        os.fsync(file.fileno())

@@ -1,0 +1,60 @@
+"""The list role: input files to shards, from names and sizes alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from corpusforge import storage
+from corpusforge.errors import UsageError
+from corpusforge.names import nearest
+from corpusforge.recipe import Recipe
+from corpusforge.sources.base import Shard, SourceFile
+
+
+def list_shards(recipe: Recipe, inputs: Mapping[str, Sequence[str]]) -> list[Shard]:
+    """Group every source's files to shards of about `shard_bytes`.
+
+    Sources go in the recipe's order, patterns in the order given, files by name. A file that is to come last
+    therefore never renumbers the shards before it. Raises `UsageError` for unknown sources and empty inputs.
+    """
+    for name in inputs:
+        if name not in recipe.sources:
+            raise UsageError(f"the recipe has no source {name!r}{nearest(name, recipe.sources)}")
+    missing = [name for name in recipe.sources if not inputs.get(name)]
+    if missing:
+        raise UsageError(f"no input for source {missing[0]!r}: give --input {missing[0]}=PATH_OR_GLOB")
+    shards: list[Shard] = []
+    for name, source in recipe.sources.items():
+        files = _files(inputs[name], tuple(source.suffixes))
+        for group in _grouped(files, recipe.options.shard_bytes):
+            shards.append(Shard(len(shards), name, tuple(group)))
+    return shards
+
+
+def _files(patterns: Sequence[str], suffixes: tuple[str, ...]) -> list[SourceFile]:
+    files: list[SourceFile] = []
+    seen: dict[str, str] = {}
+    urls: set[str] = set()
+    for pattern in patterns:
+        for path, url, size in storage.list_input(pattern, suffixes):
+            if seen.setdefault(path, url) != url:
+                raise UsageError(
+                    f"two input files have the same path {path!r} below their roots: {seen[path]} and {url}"
+                )
+            if url not in urls:
+                urls.add(url)
+                files.append(SourceFile(path, url, size))
+    return files
+
+
+def _grouped(files: Sequence[SourceFile], shard_bytes: int) -> list[list[SourceFile]]:
+    """Close a shard as soon as it has `shard_bytes`: only the last one can still grow."""
+    groups: list[list[SourceFile]] = []
+    size = shard_bytes
+    for file in files:
+        if size >= shard_bytes:
+            groups.append([])
+            size = 0
+        groups[-1].append(file)
+        size += file.size
+    return groups

@@ -1,0 +1,382 @@
+"""Tasks of packing and mixing: per shard an index of segments, one mixture, rows sent to their files, files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from corpusforge import storage
+from corpusforge.layout import dump_json, number
+from corpusforge.mix.apportion import Apportionment
+from corpusforge.mix.files import WrittenFile
+from corpusforge.mix.mds import INDEX_NAME, MdsWriter
+from corpusforge.mix.megatron import MegatronWriter
+from corpusforge.mix.order import order_key, repeats, unpermute
+from corpusforge.mix.packing import Mode, Packing, pack
+from corpusforge.mix.randomness import id_bytes, uniform_bits
+from corpusforge.mix.rows import build_rows, packed_columns, tokens_from_arrays
+from corpusforge.operations import ROW_BITS, ExchangeSpec
+from corpusforge.tasks.body import Body, TaskResult
+from corpusforge.tasks.context import TaskContext
+from corpusforge.tasks.sidecar import stored_batches
+from corpusforge.writer import commit_parquet, row_groups
+
+Int64 = npt.NDArray[np.int64]
+
+SEGMENTS_FILE = "segments.parquet"
+EPOCH_STREAM = 1
+"""Stream of the random bits that decide a document's partial pass (0 is the tokenizer's sample)."""
+
+SEGMENT_SCHEMA = pa.schema(
+    [
+        ("pass", pa.int64()),
+        ("row", pa.int64()),
+        ("document", pa.int64()),
+        ("start", pa.int64()),
+        ("length", pa.int32()),
+    ]
+)
+
+
+class Tokens:
+    """The tokens of a shard's kept documents: `ids` uint32, `offsets` int64[n + 1], `document_ids` [n]."""
+
+    def __init__(self, task: TaskContext, step: str) -> None:
+        ids: list[npt.NDArray[np.uint32]] = [np.zeros(0, np.uint32)]
+        lengths: list[Int64] = [np.zeros(0, np.int64)]
+        names: list[pa.Array] = []
+        for batch in stored_batches(task, task.number, text=False):
+            kept = batch.kept()
+            column = batch.signals[f"{step}.ids"].take(pa.array(kept))
+            ids.append(column.flatten().to_numpy(zero_copy_only=False).astype(np.uint32))
+            lengths.append(column.value_lengths().to_numpy(zero_copy_only=False).astype(np.int64))
+            names.append(batch.columns["id"].take(pa.array(kept)))
+        self.ids = np.concatenate(ids)
+        self.lengths = np.concatenate(lengths)
+        self.offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(self.lengths)])
+        self.document_ids = pa.chunked_array(names, pa.binary(16)).combine_chunks()
+
+
+class PackBody(Body):
+    """Packs one shard: which part of which kept document lies in which row, for every pass over the source."""
+
+    operation: ClassVar[str] = "map"
+
+    def __init__(
+        self, step: str, capacity: int, mode: Mode, window: int, epochs: Mapping[str, Fraction]
+    ) -> None:
+        self.step, self.capacity, self.mode, self.window, self.epochs = (
+            step,
+            capacity,
+            mode,
+            window,
+            dict(epochs),
+        )
+
+    def run(self, task: TaskContext) -> TaskResult:
+        """Write the segments; rows and statistics of each pass go to the value."""
+        source = task.plan.shards[task.number].source
+        tokens = Tokens(task, self.step)
+        bits = uniform_bits(task.plan.seed, id_bytes(tokens.document_ids), EPOCH_STREAM)
+        wanted = repeats(bits, self.epochs.get(source, Fraction(1)))
+        passes = []
+        result = TaskResult()
+        with commit_parquet(task.own_file(SEGMENTS_FILE), SEGMENT_SCHEMA) as segments:
+            for number_of_pass in range(int(wanted.max(initial=0))):
+                chosen = np.flatnonzero(wanted > number_of_pass)
+                packing = pack(tokens.lengths[chosen], self.capacity, self.mode, self.window)
+                passes.append({"documents": len(chosen), **packing.statistics()})
+                columns = [
+                    np.full(len(packing), number_of_pass, np.int64),
+                    packing.row,
+                    chosen[packing.document],
+                    packing.start,
+                    packing.length,
+                ]
+                segments.write(
+                    pa.RecordBatch.from_arrays([pa.array(item) for item in columns], schema=SEGMENT_SCHEMA)
+                )
+        result.files[SEGMENTS_FILE] = segments.facts
+        result.value = {"source": source, "passes": passes}
+        ends = len(tokens.lengths)
+        never = np.flatnonzero(wanted == 0)
+        result.ledger["tokens"] = {
+            "tokenized": int(tokens.lengths.sum()) - ends,
+            "unused": int(tokens.lengths[never].sum()) - len(never),
+        }
+        return result
+
+
+class MixtureBody(Body):
+    """Adds up the rows of all shards and decides how many the mixture has."""
+
+    operation: ClassVar[str] = "single"
+
+    def __init__(self, packing: str, tasks: int, weights: Mapping[str, Fraction]) -> None:
+        self.packing, self.tasks, self.weights = packing, tasks, dict(weights)
+
+    def run(self, task: TaskContext) -> TaskResult:
+        """The value: rows of the mixture, and for each shard and pass where its rows stand in its source."""
+        firsts: list[list[int]] = []
+        rows: dict[str, list[int]] = {}
+        for manifest in task.manifests(self.packing, self.tasks):
+            value = manifest["value"]
+            totals = rows.setdefault(value["source"], [])
+            firsts.append([])
+            for index, packed in enumerate(value["passes"]):
+                if index == len(totals):
+                    totals.append(0)
+                firsts[-1].append(totals[index])
+                totals[index] += packed["rows"]
+        available = {source: sum(totals) for source, totals in rows.items()}
+        total = Apportionment(self.weights).rows_within(available)
+        value = {"rows": total, "available": available, "passes": rows, "firsts": firsts}
+        return TaskResult(value=value)
+
+
+def row_exchange(name: str) -> ExchangeSpec:
+    """Packed rows on their way to their files: key = address of (file, place in the mixture)."""
+    schema = pa.schema(
+        [
+            ("key", pa.int64()),
+            ("source", pa.string()),
+            ("used", pa.int32()),
+            ("tokens", pa.large_list(pa.uint32())),
+            ("boundaries", pa.large_list(pa.int32())),
+        ]
+    )
+    return ExchangeSpec(name, schema, ("key",), "shard", bytes_per_row=1 << 20)
+
+
+class RowsBody(Body):
+    """Builds the rows of one shard and addresses each to its place; writes the shard's document stream."""
+
+    operation: ClassVar[str] = "map"
+
+    def __init__(
+        self,
+        step: str,
+        packing: str,
+        mixture: str,
+        spec: ExchangeSpec,
+        weights: Mapping[str, Fraction],
+        capacity: int,
+        files: int,
+        formats: Sequence[str],
+    ) -> None:
+        self.step, self.packing, self.mixture, self.spec = step, packing, mixture, spec
+        self.weights, self.capacity, self.files, self.formats = dict(weights), capacity, files, tuple(formats)
+
+    def run(self, task: TaskContext) -> TaskResult:
+        """Emit the rows that the mixture takes; count what it leaves."""
+        tokens = Tokens(task, self.step)
+        context = task.run_context()
+        training = context.values[f"{self.step}.training"]
+        result = TaskResult()
+        counts = {"selected": 0, "repeated": 0, "special": 0, "unused": 0}
+        builder = task.run_builder(self.spec)
+        total = int(context.values[self.mixture]["rows"])
+        for number_of_pass, packing in self._packings(task):
+            places = self._places(task, context.values[self.mixture], number_of_pass, packing.rows)
+            taken = places < total
+            _count(counts, packing, tokens.lengths, taken, number_of_pass)
+            for first in range(0, packing.rows, 256):
+                last = min(first + 256, packing.rows)
+                batch = self._batch(
+                    task, packing, tokens, places, taken, (first, last), training["padding_id"], total
+                )
+                builder.add(batch.filter(pa.array(taken[first:last])))
+        result.files[f"{self.spec.name}.runs"] = task.commit_runs(builder)
+        result.ledger["tokens"] = counts
+        written: list[WrittenFile] = []
+        if "megatron" in self.formats:
+            written = self._documents(task, tokens, training["vocabulary_size"])
+        result.value = {"outputs": {f"shards/documents/{item.name}": _facts(item) for item in written}}
+        return result
+
+    def _packings(self, task: TaskContext) -> Iterator[tuple[int, Packing]]:
+        for batch in row_groups(task.layout.task_file(self.packing, task.number, SEGMENTS_FILE)):
+            if batch.num_rows == 0:
+                continue
+            numbers, row, document, start, length = (
+                column.to_numpy(zero_copy_only=False) for column in batch.columns
+            )
+            yield int(numbers[0]), Packing(row, document, start, length, int(row[-1]) + 1, self.capacity)
+
+    def _places(self, task: TaskContext, mixture: Mapping[str, Any], number_of_pass: int, rows: int) -> Int64:
+        """Where each row of a pass stands in the mixture: a stateless permutation inside (source, pass)."""
+        source = task.plan.shards[task.number].source
+        passes = mixture["passes"][source]
+        first = mixture["firsts"][task.number][number_of_pass]
+        key = order_key(task.plan.seed, source, number_of_pass)
+        within = unpermute(first + np.arange(rows, dtype=np.int64), passes[number_of_pass], key)
+        return Apportionment(self.weights).place(source, sum(passes[:number_of_pass]) + within)
+
+    def _batch(
+        self,
+        task: TaskContext,
+        packing: Packing,
+        tokens: Tokens,
+        places: Int64,
+        taken: npt.NDArray[np.bool_],
+        span: tuple[int, int],
+        padding: int,
+        total: int,
+    ) -> pa.RecordBatch:
+        first, last = span
+        built = build_rows(packing, first, last, tokens_from_arrays(tokens.ids, tokens.offsets), padding)
+        count = last - first
+        files = places[first:last] * self.files // max(1, total)
+        keys = files << ROW_BITS | places[first:last]
+        flat = pa.array(built.tokens.reshape(-1))
+        offsets = pa.array(np.arange(count + 1, dtype=np.int64) * self.capacity)
+        arrays = [
+            pa.array(np.where(taken[first:last], keys, 0)),
+            pa.array([task.plan.shards[task.number].source] * count, pa.string()),
+            pa.array(built.used, pa.int32()),
+            pa.LargeListArray.from_arrays(offsets, flat),
+            pa.array([built.boundaries(row) for row in range(count)], pa.large_list(pa.int32())),
+        ]
+        return pa.RecordBatch.from_arrays(arrays, schema=self.spec.schema)
+
+    def _documents(self, task: TaskContext, tokens: Tokens, vocabulary_size: int) -> list[WrittenFile]:
+        """The shard's kept documents one after the other, each with its end token."""
+        folder = Path(task.layout.file("shards", "documents"))
+        folder.mkdir(parents=True, exist_ok=True)
+        if len(tokens.lengths) == 0:
+            return []
+        with MegatronWriter(folder, number(task.number), vocabulary_size) as writer:
+            writer.write(tokens.ids, tokens.offsets)
+            return writer.finish()
+
+
+def _count(
+    counts: dict[str, int],
+    packing: Packing,
+    lengths: Int64,
+    taken: npt.NDArray[np.bool_],
+    number_of_pass: int,
+) -> None:
+    """Add a pass's tokens to the ledger; a document's end token lies in its last segment."""
+    ends = packing.start + packing.length == lengths[packing.document]
+    text = packing.length.astype(np.int64) - ends
+    inside = taken[packing.row]
+    counts["repeated" if number_of_pass else "selected"] += int(text[inside].sum())
+    counts["special"] += int(np.count_nonzero(ends & inside))
+    if number_of_pass == 0:
+        counts["unused"] += int(text[~inside].sum())
+
+
+class ShardBody(Body):
+    """Writes one folder of packed rows, in the order of the mixture."""
+
+    operation: ClassVar[str] = "reduce"
+
+    def __init__(self, exchange: str, formats: Sequence[str], token_type: str) -> None:
+        self.exchange, self.formats, self.token_type = exchange, tuple(formats), token_type
+
+    def run(self, task: TaskContext) -> TaskResult:
+        """Write rows as they come; count cells and padding from the rows themselves."""
+        result = TaskResult()
+        folder = Path(task.layout.file("shards", "packed", number(task.number)))
+        folder.mkdir(parents=True, exist_ok=True)
+        writer = MdsWriter(folder, packed_columns(self.token_type, {"source": "str"}))
+        counts = {"rows": 0, "cells": 0, "padding": 0}
+        sources: dict[str, int] = {}
+        for batch in task.read_exchange(self.exchange, task.number):
+            for row in range(batch.num_rows):
+                tokens = batch.column("tokens")[row].values.to_numpy(zero_copy_only=False)
+                boundaries = batch.column("boundaries")[row].values.to_numpy(zero_copy_only=False)
+                source = batch.column("source")[row].as_py()
+                counts["rows"] += 1
+                counts["cells"] += len(tokens)
+                counts["padding"] += len(tokens) - int(boundaries[-1])
+                sources[source] = sources.get(source, 0) + int(boundaries[-1])
+                if "mds" in self.formats:
+                    writer.write({"tokens": tokens, "boundaries": boundaries, "source": source})
+        result.ledger["tokens"] = counts
+        files = writer.finish() if "mds" in self.formats else []
+        prefix = f"shards/packed/{number(task.number)}"
+        result.value = {
+            "outputs": {f"{prefix}/{item.name}": _facts(item) for item in files},
+            "sources": sources,
+        }
+        return result
+
+
+class IndexBody(Body):
+    """Joins the folders' indexes to one, and writes the manifest of the shards beside the tokenizer."""
+
+    operation: ClassVar[str] = "single"
+
+    def __init__(self, mixture: str, written: str, streams: str, formats: Sequence[str]) -> None:
+        self.mixture, self.written, self.streams, self.formats = mixture, written, streams, tuple(formats)
+
+    def run(self, task: TaskContext) -> TaskResult:
+        """Write ``shards/packed/index.json``, ``shards/tokenizer.model`` and ``shards/manifest.json``."""
+        stages = {stage.id: stage for stage in task.plan.stages}
+        outputs: dict[str, Any] = {}
+        sources: dict[str, int] = {}
+        for stage_id in (self.streams, self.written):
+            for manifest in task.manifests(stage_id, stages[stage_id].tasks):
+                outputs.update(manifest["value"]["outputs"])
+                for source, tokens in manifest["value"].get("sources", {}).items():
+                    sources[source] = sources.get(source, 0) + tokens
+        result = TaskResult()
+        result.value = {"outputs": {}}
+        if "mds" in self.formats:
+            index = _merged_index(task, stages[self.written].tasks)
+            result.value["outputs"]["shards/packed/index.json"] = _commit(
+                task, "shards/packed/index.json", index
+            )
+        context = task.run_context()
+        name, path = next(
+            (name, path) for name, path in context.files.items() if name.endswith("tokenizer.model")
+        )
+        training = context.values[name.rsplit("/", 1)[0]]
+        model = path.read_bytes()
+        result.value["outputs"]["shards/tokenizer.model"] = _commit(task, "shards/tokenizer.model", model)
+        mixture = context.values[self.mixture]
+        manifest_json = {
+            "recipe": task.plan.recipe_digest,
+            "seed": task.plan.seed,
+            "tokenizer": training,
+            "rows": mixture["rows"],
+            "rows_available": mixture["available"],
+            "tokens_by_source": dict(sorted(sources.items())),
+            "files": {**outputs, **result.value["outputs"]},
+            "inputs": [
+                [shard.source, [[file.path, file.size] for file in shard.files]] for shard in task.plan.shards
+            ],
+        }
+        data = dump_json(manifest_json)
+        result.value["outputs"]["shards/manifest.json"] = _commit(task, "shards/manifest.json", data)
+        return result
+
+
+def _merged_index(task: TaskContext, folders: int) -> bytes:
+    """One MDS index over all folders; a shard's basename is its path below the index."""
+    shards: list[dict[str, Any]] = []
+    for folder in range(folders):
+        prefix = number(folder)
+        index = json.loads(storage.read_bytes(task.layout.file("shards", "packed", prefix, INDEX_NAME)))
+        for shard in index["shards"]:
+            raw = {**shard["raw_data"], "basename": f"{prefix}/{shard['raw_data']['basename']}"}
+            shards.append({**shard, "raw_data": raw})
+    return json.dumps({"version": 2, "shards": shards}, sort_keys=True).encode()
+
+
+def _commit(task: TaskContext, name: str, data: bytes) -> dict[str, Any]:
+    digest = storage.commit_bytes(task.layout.file(name), data)
+    return {"bytes": len(data), "sha256": digest, "rows": 0}
+
+
+def _facts(item: WrittenFile) -> dict[str, Any]:
+    return {"bytes": item.bytes, "sha256": item.sha256, "rows": item.samples}

@@ -1,0 +1,101 @@
+"""The steps `pack` and `mix`: from token sidecars to packed rows in their final order, and document streams."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from pydantic import Field
+
+from corpusforge.errors import UsageError
+from corpusforge.mix.bodies import IndexBody, MixtureBody, PackBody, RowsBody, ShardBody, row_exchange
+from corpusforge.mix.packing import WINDOW
+from corpusforge.step import Step, StepParameters
+
+if TYPE_CHECKING:
+    from corpusforge.plan import PlanBuilder
+
+PACKING = "pack"
+"""Name under which the packing stage is known to the mixture."""
+
+
+class PackParameters(StepParameters):
+    """Parameters of `pack`."""
+
+    sequence_length: int = Field(2048, ge=1, description="predicted tokens per row; a row stores one more")
+    mode: Literal["best_fit", "concatenate"] = "best_fit"
+    window: int = Field(WINDOW, ge=1, description="pieces sorted together by best_fit")
+    epochs: dict[str, float] = Field(
+        default_factory=dict, description="passes over a source; 1 where not named"
+    )
+
+
+class Pack(Step):
+    """Packs each shard's documents to rows, as an index; no token moves."""
+
+    name: ClassVar[str] = "pack"
+    summary: ClassVar[str] = "pack documents into rows of fixed length, boundaries kept, none cut that fits"
+    Parameters = PackParameters
+
+    def compile(self, builder: PlanBuilder) -> None:
+        """One packing task per shard: a shard holds one source."""
+        parameters = self.parameters
+        epochs = {name: Fraction(str(value)) for name, value in parameters.epochs.items()}
+        body = PackBody(
+            "tokenize", parameters.sequence_length + 1, parameters.mode, parameters.window, epochs
+        )
+        stage = builder.add(self.instance, body, len(builder.shards))
+        builder.packing = stage
+
+
+class MixParameters(StepParameters):
+    """Parameters of `mix`."""
+
+    weights: dict[str, float] = Field(
+        default_factory=dict, description="shares of the sources in tokens; may be empty with one source"
+    )
+    formats: list[Literal["mds", "megatron"]] = Field(default_factory=lambda: ["mds", "megatron"])
+    files: int | None = Field(None, ge=1, description="folders of packed rows; null: one per input shard")
+    token_type: Literal["int32", "uint16"] = Field(
+        "int32", description="what MDS rows store (int32: llm-foundry)"
+    )
+
+
+class Mix(Step):
+    """Puts packed rows into their final order and writes the shard formats."""
+
+    name: ClassVar[str] = "mix"
+    summary: ClassVar[str] = (
+        "interleave the sources by weight in a seeded order and write MDS and Megatron shards"
+    )
+    Parameters = MixParameters
+
+    def compile(self, builder: PlanBuilder) -> None:
+        """Fold the rows to a mixture, send each row to its file, write files, then their index."""
+        if builder.packing is None:
+            raise UsageError("the step `mix` needs the step `pack` before it")
+        sources = {shard.source for shard in builder.shards}
+        weights = {name: Fraction(str(value)) for name, value in self.parameters.weights.items()}
+        if not weights and len(sources) > 1:
+            raise UsageError(f"`mix` needs weights for the sources {', '.join(sorted(sources))}")
+        weights = weights or {name: Fraction(1) for name in sources}
+        packing = builder.packing
+        files = self.parameters.files or len(builder.shards)
+        value = f"{self.instance}.mixture"
+        mixture = builder.add(value, MixtureBody(packing.id, packing.tasks, weights), 1)
+        builder.register_value(value, mixture)
+        spec = row_exchange(f"{self.instance}.rows")
+        capacity = packing.body.capacity
+        rows_body = RowsBody(
+            "tokenize", packing.id, value, spec, weights, capacity, files, self.parameters.formats
+        )
+        rows = builder.add(f"{self.instance}.rows", rows_body, len(builder.shards))
+        builder.register_exchange(spec, rows, files)
+        written = builder.add(
+            f"{self.instance}.shards",
+            ShardBody(spec.name, self.parameters.formats, self.parameters.token_type),
+            files,
+        )
+        builder.add(
+            f"{self.instance}.index", IndexBody(value, written.id, rows.id, self.parameters.formats), 1
+        )

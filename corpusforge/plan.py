@@ -1,0 +1,293 @@
+"""The plan: a recipe compiled to stages made of very few kinds of operation.
+
+A stage is a set of tasks of one kind, each of which commits on its own. Stages run one after the other; what
+lies between two of them is materialized below the run directory, so resume and barriers mean the same on
+every engine. The hash in a stage's name covers all that its output depends on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from corpusforge import __version__, registry
+from corpusforge.document import canonical_json
+from corpusforge.errors import UsageError
+from corpusforge.operations import Emitter, ExchangeSpec, Folder, Reducer, SingleTask
+from corpusforge.recipe import Recipe
+from corpusforge.sources.base import Shard
+from corpusforge.step import MapStep, Step
+from corpusforge.tasks.body import Body
+from corpusforge.tasks.folds import FoldBody
+from corpusforge.tasks.map import MapBody
+from corpusforge.tasks.read import ReadBody
+from corpusforge.tasks.reduce import ReduceBody
+from corpusforge.tasks.sidecar import Sidecar
+from corpusforge.tasks.single import SingleBody
+from corpusforge.tasks.write import WriteBody
+
+BYTES_PER_PARTITION = 256 << 20
+"""Input bytes per exchange partition when the recipe does not say how many partitions."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage: `tasks` of one `body`. `producers` and the like are resolved in the plan."""
+
+    index: int
+    name: str
+    body: Body
+    tasks: int
+    digest: str
+    steps: tuple[str, ...] = ()
+
+    @property
+    def id(self) -> str:
+        """Name of the stage's folder."""
+        return f"{self.index:02d}-{self.name}@{self.digest[:12]}"
+
+
+@dataclass(frozen=True)
+class ExchangeInfo:
+    """An exchange in a plan: its rows' shape, which stage wrote it, to how many partitions."""
+
+    spec: ExchangeSpec
+    producer: str
+    producer_tasks: int
+    partitions: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Stages in order, and where they find each other's outputs. Picklable: an engine ships it to its workers."""
+
+    recipe_digest: str
+    seed: int
+    options: dict[str, Any]
+    shards: tuple[Shard, ...]
+    stages: tuple[Stage, ...]
+    exchanges: dict[str, ExchangeInfo]
+    values: dict[str, str]
+    """Name of a fold or single task to the stage that holds it."""
+    documents_stage: str
+    sidecars: tuple[Sidecar, ...]
+    plugins: tuple[str, ...] = ()
+
+    @property
+    def digest(self) -> str:
+        """Hash of the whole plan."""
+        return self.stages[-1].digest
+
+    def describe(self) -> list[dict[str, Any]]:
+        """Stages as plain values, for `--dry-run` and `stage.json`."""
+        return [
+            {
+                "index": stage.index,
+                "name": stage.name,
+                "id": stage.id,
+                "operation": stage.body.operation,
+                "tasks": stage.tasks,
+                "steps": list(stage.steps),
+            }
+            for stage in self.stages
+        ]
+
+
+def default_partitions(input_bytes: int) -> int:
+    """A power of two from the input's size: at least 2, so that partitioning is never untried."""
+    wanted = max(2, -(-input_bytes // BYTES_PER_PARTITION))
+    return 1 << (wanted - 1).bit_length()
+
+
+class PlanBuilder:
+    """What a step sees of the plan while it compiles itself."""
+
+    def __init__(self, recipe: Recipe, shards: Sequence[Shard]) -> None:
+        self.recipe = recipe
+        self.shards = tuple(shards)
+        size = sum(file.size for shard in shards for file in shard.files)
+        self.partitions = recipe.options.partitions or default_partitions(size)
+        self.sidecars: list[Sidecar] = []
+        self.packing: Stage | None = None
+        """The packing stage, once a step added one: what a mixture builds on."""
+        self._stages: list[Stage] = []
+        self._exchanges: dict[str, ExchangeInfo] = {}
+        self._values: dict[str, str] = {}
+        self._documents_stage = ""
+        self._open: MapBody | None = None
+        self._open_parts: list[Any] = []
+        self._step: Step | None = None
+        self._views = {"extract", "latest", "none"}
+        options = recipe.options
+        self._chain = _digest(
+            [__version__, options.seed, options.batch_documents, options.batch_bytes, options.evaluate],
+            [registry.plugin_hashes(), recipe.resolved()["sources"]],
+        )
+        self._inputs_chained = False
+        self._open = ReadBody(dict(recipe.sources), options.batch_documents, options.batch_bytes)
+        self._open.measure_all = options.evaluate == "all"
+
+    # What steps call
+
+    def map(self, step: MapStep) -> None:
+        """Join the stage that is open, or open one."""
+        if step.reads not in self._views:
+            raise UsageError(
+                f"step {step.instance!r} reads the view {step.reads!r}, which no earlier step makes"
+            )
+        if step.edits and step.reads != "latest":
+            raise UsageError(f"step {step.instance!r} edits, so it must read the latest view")
+        stage = self._stage()
+        stage.steps.append(step)
+        if step.edits:
+            self._views.add(step.instance)
+        if step.materializes:
+            self.close("read")
+
+    def exchange(self, emitter: Emitter) -> None:
+        """Let the open stage emit rows of its kept documents, and close it."""
+        self._stage().emitter = emitter
+        if emitter.output.name in self._exchanges:
+            raise UsageError(f"two exchanges are called {emitter.output.name!r}")
+        self.close(emitter.output.name)
+
+    def join(self, exchange: str) -> None:
+        """Open a stage whose tasks get the rows that `exchange` addressed to their shard."""
+        self.close()
+        if self._exchanges[exchange].spec.partition_by != "shard":
+            raise UsageError(f"exchange {exchange!r} is not addressed to shards")
+        self._stage().joins.append(exchange)
+
+    def reduce(self, exchange: str, reducer: Reducer) -> None:
+        """Add a stage with a task per partition of `exchange`."""
+        self.close()
+        info = self._exchanges[exchange]
+        self._touch()
+        stage = self._add(f"{exchange}-reduce", ReduceBody(exchange, reducer), info.partitions)
+        for spec in reducer.outputs:
+            self._exchanges[spec.name] = ExchangeInfo(spec, stage.id, stage.tasks, self._partitions_of(spec))
+
+    def fold(self, name: str, folder: Folder) -> None:
+        """Count over the open stage's documents and commit the value under `name`."""
+        self._stage().folders[name] = folder
+        self.close(name)
+        producer = self._stages[-1]
+        self._touch()
+        self._values[name] = self._add(name, FoldBody(name, folder, producer.id, producer.tasks), 1).id
+
+    def single(self, name: str, task: SingleTask) -> None:
+        """Run one task on its own; its value and files are known under `name` from here on."""
+        self.close()
+        self._touch()
+        self._values[name] = self._add(name, SingleBody(name, task), 1).id
+
+    def add(self, name: str, body: Body, tasks: int) -> Stage:
+        """Add a stage with a body of the step's own (packing, shard files)."""
+        self.close()
+        self._touch()
+        return self._add(name, body, tasks)
+
+    def register_value(self, name: str, stage: Stage) -> None:
+        """Make the value of a one-task stage known under `name`."""
+        self._values[name] = stage.id
+
+    def register_exchange(self, spec: ExchangeSpec, producer: Stage, partitions: int) -> None:
+        """Make an exchange that `producer` writes known under its name."""
+        self._exchanges[spec.name] = ExchangeInfo(spec, producer.id, producer.tasks, partitions)
+
+    def close(self, name: str | None = None) -> None:
+        """End the open map stage, if there is one: what follows starts from its committed output."""
+        body, self._open = self._open, None
+        if body is None:
+            return
+        stage_name = name or (body.steps[-1].instance if body.steps else "map")
+        stage = self._add(stage_name, body, len(self.shards))
+        if not self._documents_stage:
+            self._documents_stage = stage.id
+        self.sidecars += [Sidecar.of(stage.id, step) for step in body.steps]
+
+    # What the compiler calls
+
+    def compile_step(self, step: Step) -> None:
+        """Let one step of the recipe add its operations."""
+        self._step = step
+        if self._open is not None:
+            self._touch()
+        step.compile(self)
+
+    def finish(self) -> Plan:
+        """Close the last stage and add the final projection."""
+        self.close()
+        self._step = None
+        self._add("write", WriteBody(self.recipe.options.keep_dropped), len(self.shards))
+        return Plan(
+            recipe_digest=_digest(self.recipe.resolved()),
+            seed=self.recipe.options.seed,
+            options=self.recipe.options.model_dump(mode="json"),
+            shards=self.shards,
+            stages=tuple(self._stages),
+            exchanges=self._exchanges,
+            values=self._values,
+            documents_stage=self._documents_stage,
+            sidecars=tuple(self.sidecars),
+            plugins=tuple(registry.plugin_files()),
+        )
+
+    def _stage(self) -> MapBody:
+        if self._open is None:
+            self._open = MapBody()
+            before_exchange = not self._exchanges
+            self._open.measure_all = self.recipe.options.evaluate == "all" and before_exchange
+            self._open_parts = []
+        self._touch()
+        return self._open
+
+    def _touch(self) -> None:
+        """Note that the step being compiled shapes the stage at hand."""
+        if self._step is not None:
+            part = [self._step.instance, self._step.name, self._step.version]
+            entry = [*part, self._step.parameters.model_dump(mode="json"), self._step.fingerprint()]
+            if entry not in self._open_parts:
+                self._open_parts.append(entry)
+
+    def _partitions_of(self, spec: ExchangeSpec) -> int:
+        return len(self.shards) if spec.partition_by == "shard" else self.partitions
+
+    def _add(self, name: str, body: Body, tasks: int) -> Stage:
+        if not (self._inputs_chained or _per_shard(body)):
+            # Before the first stage that mixes shards, a task depends on its own shard alone (its manifest
+            # names it), so a longer input list finds the shards of a shorter one done.
+            inputs = [
+                (shard.source, [(file.path, file.size) for file in shard.files]) for shard in self.shards
+            ]
+            self._chain = _digest([self._chain, inputs, self.partitions])
+            self._inputs_chained = True
+        tasks_hashed = 0 if _per_shard(body) else tasks
+        self._chain = _digest([self._chain, name, type(body).__name__, tasks_hashed, self._open_parts])
+        steps = tuple(dict.fromkeys(str(part[0]) for part in self._open_parts))
+        self._open_parts = []
+        stage = Stage(len(self._stages), name, body, tasks, self._chain, steps)
+        self._stages.append(stage)
+        if isinstance(body, MapBody) and body.emitter is not None:
+            spec = body.emitter.output
+            self._exchanges[spec.name] = ExchangeInfo(spec, stage.id, tasks, self._partitions_of(spec))
+        return stage
+
+
+def _per_shard(body: Body) -> bool:
+    """Whether a task of the body depends on one input shard only: a map that neither emits nor joins."""
+    return isinstance(body, MapBody) and body.emitter is None and not body.joins
+
+
+def _digest(*values: Any) -> str:
+    return hashlib.sha256(canonical_json(list(values)).encode("utf-8")).hexdigest()
+
+
+def compile_plan(recipe: Recipe, shards: Sequence[Shard]) -> Plan:
+    """Compile a recipe for the listed shards. Raises `UsageError` where the steps do not fit together."""
+    builder = PlanBuilder(recipe, shards)
+    for step in recipe.steps:
+        builder.compile_step(step)
+    return builder.finish()

@@ -1,0 +1,1 @@
+"""Tasks: what one task of each operation does. Engines call them; they know nothing of engines."""

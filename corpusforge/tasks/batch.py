@@ -1,0 +1,313 @@
+"""A batch on its way through the fused steps of a map stage."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from corpusforge import ledger
+from corpusforge.edits import Edits
+from corpusforge.operations import address_of
+from corpusforge.step import LiveRows, MapStep, Measured, Rule, Signal
+from corpusforge.texts import Texts
+from corpusforge.views import Views
+
+Int64 = npt.NDArray[np.int64]
+
+QUARANTINE = "quarantine:"
+"""Prefix of the verdict of a document that failed: `quarantine:kind`. It is neither kept nor dropped."""
+
+
+class Batch:
+    """Documents of one shard with the state that steps change: verdicts, twins, signals, columns, views.
+
+    `documents`: a batch of the document schema. `first_row`: where its first row stands in the shard.
+    `sizes` int64[n]: bytes of the text as it stands, or of the payload before extraction. `extra`: columns
+    that only live until extraction (`payload`, `content_type`, `charset`).
+    """
+
+    def __init__(
+        self,
+        shard: int,
+        first_row: int,
+        documents: pa.RecordBatch,
+        sizes: Int64,
+        verdicts: list[str | None] | None = None,
+        extra: Mapping[str, pa.Array] | None = None,
+        signals: Mapping[str, pa.Array] | None = None,
+    ) -> None:
+        self.shard = shard
+        self.first_row = first_row
+        self.columns: dict[str, pa.Array] = dict(zip(documents.schema.names, documents.columns))
+        self.size = documents.num_rows
+        self.sizes = sizes
+        self.verdicts: list[str | None] = list(verdicts) if verdicts is not None else [None] * self.size
+        self.extra = dict(extra or {})
+        self.signals: Mapping[str, pa.Array] = signals if signals is not None else {}
+        self.joined: dict[str, pa.RecordBatch] = {}
+        self.views = Views(Texts.from_arrow(self.columns["text"]))
+        self.errors: list[dict[str, Any]] = []
+
+    @property
+    def addresses(self) -> Int64:
+        """Addresses int64[n] of all rows."""
+        return address_of(self.shard, np.arange(self.first_row, self.first_row + self.size))
+
+    def kept(self) -> Int64:
+        """Numbers of the rows without a verdict."""
+        return np.array([row for row, verdict in enumerate(self.verdicts) if verdict is None], np.int64)
+
+    def measurable(self) -> Int64:
+        """Numbers of the rows that are not in quarantine."""
+        alive = (
+            row for row, verdict in enumerate(self.verdicts) if not (verdict or "").startswith(QUARANTINE)
+        )
+        return np.array(list(alive), np.int64)
+
+    def rows(self, numbers: Int64, view: str) -> LiveRows:
+        """The given rows as a step sees them, with the texts of a view ("none": empty texts)."""
+        if view == "none":
+            texts = Texts(np.zeros(0, np.uint8), np.zeros(len(numbers) + 1, np.int64))
+        else:
+            texts = self.views.text(view).take(numbers)
+        chosen = pa.array(numbers)
+        return LiveRows(
+            texts,
+            _Taken({**self.columns, **self.extra}, chosen),
+            _Taken(self.signals, chosen),
+            self.addresses[numbers],
+            {name: _renumber(batch, numbers, self.first_row) for name, batch in self.joined.items()},
+        )
+
+
+class _Taken(Mapping[str, pa.Array]):
+    """Columns of some rows, taken when asked for."""
+
+    def __init__(self, columns: Mapping[str, pa.Array], rows: pa.Array) -> None:
+        self._columns = columns
+        self._rows = rows
+
+    def __getitem__(self, name: str) -> pa.Array:
+        return self._columns[name].take(self._rows)
+
+    def __iter__(self) -> Any:
+        return iter(self._columns)
+
+    def __len__(self) -> int:
+        return len(self._columns)
+
+
+def _renumber(batch: pa.RecordBatch, numbers: Int64, first_row: int) -> pa.RecordBatch:
+    """Keep the rows addressed to `numbers`; the column `row` becomes the position among them."""
+    rows = batch.column("row").to_numpy(zero_copy_only=False) - first_row
+    position = np.searchsorted(numbers, rows)
+    inside = np.zeros(len(rows), bool)
+    if len(numbers):
+        inside = numbers[np.minimum(position, len(numbers) - 1)] == rows
+    chosen = batch.filter(pa.array(inside))
+    index = chosen.schema.get_field_index("row")
+    return chosen.set_column(index, "row", pa.array(position[inside], pa.int64()))
+
+
+class StepOutput:
+    """What one step did to one batch, at the full length of the batch: the rows of its sidecar."""
+
+    def __init__(self, size: int) -> None:
+        self.signals: dict[str, pa.Array] = {}
+        self.columns: dict[str, pa.Array] = {}
+        self.verdicts: list[str | None] = [None] * size
+        self.twins: pa.Array = pa.nulls(size, pa.binary(16))
+        self.edits = Edits.empty()
+
+
+def threshold_in_units(signal: Signal, value: Any) -> Any:
+    """A threshold in the integers of its signal (the decimal digits as written, times the scale, floored)."""
+    if signal.scale == 0 or not isinstance(value, int | float) or isinstance(value, bool):
+        return value
+    return int(Decimal(str(value)) * signal.scale)
+
+
+def drops(rule: Rule, signal: Signal, values: pa.Array, threshold: Any) -> npt.NDArray[np.bool_]:
+    """Which rows a rule drops, bool[n]; null signals never."""
+    if threshold is None:
+        return np.zeros(len(values), bool)
+    limit = threshold_in_units(signal, threshold)
+    if rule.comparison == "is_true":
+        result = pc.and_(pc.not_equal(values, 0), bool(limit))
+    elif rule.comparison in ("is_in", "not_in"):
+        result = pc.is_in(values, value_set=pa.array(list(limit), values.type))
+        result = pc.invert(result) if rule.comparison == "not_in" else result
+        result = pc.and_(result, values.is_valid())
+    else:
+        compare = {
+            "below": pc.less,
+            "at_most": pc.less_equal,
+            "above": pc.greater,
+            "at_least": pc.greater_equal,
+        }
+        result = compare[rule.comparison](values, pa.scalar(limit, values.type))
+    return np.asarray(result.fill_null(False).to_numpy(zero_copy_only=False), bool)
+
+
+def run_step(
+    batch: Batch, step: MapStep, measure_all: bool, accounts: dict[str, ledger.Account]
+) -> StepOutput:
+    """Run one step over a batch: measure, edit, decide, account.
+
+    `accounts`: source to the step's account, changed in place.
+    """
+    numbers = batch.measurable() if measure_all else batch.kept()
+    was_kept = np.array([verdict is None for verdict in batch.verdicts], bool)
+    sizes_before = batch.sizes.copy()
+    output = StepOutput(batch.size)
+    measured = step.measure(batch.rows(numbers, step.reads)) if len(numbers) else Measured()
+    for signal in step.signals:
+        values = measured.signals.get(signal.name)
+        output.signals[signal.name] = _scatter(values, numbers, batch.size, signal.type)
+    batch.signals = {**batch.signals, **{f"{step.instance}.{k}": v for k, v in output.signals.items()}}
+    if measured.twins is not None:
+        output.twins = _scatter(measured.twins, numbers, batch.size, pa.binary(16))
+    _set_columns(batch, output, measured, numbers)
+    converted = batch.sizes.copy()
+    _fail(batch, step, output, measured, numbers)
+    removed_inserted = _apply_edits(batch, step, output, measured, numbers, was_kept)
+    _decide(batch, step, output)
+    _account(batch, step, accounts, was_kept, (sizes_before, converted), removed_inserted)
+    return output
+
+
+def _scatter(values: Any, numbers: Int64, size: int, kind: pa.DataType) -> pa.Array:
+    if values is None:
+        return pa.nulls(size, kind)
+    array = values if isinstance(values, pa.Array) else pa.array(values)
+    if isinstance(array, pa.ChunkedArray):
+        array = array.combine_chunks()
+    if array.type != kind:
+        array = array.cast(kind)
+    if len(numbers) == size:
+        return array
+    where = np.full(size, -1, np.int64)
+    where[numbers] = np.arange(len(numbers))
+    return array.take(pa.array(where, mask=where < 0))
+
+
+def _set_columns(batch: Batch, output: StepOutput, measured: Measured, numbers: Int64) -> None:
+    for name, values in measured.columns.items():
+        kind = batch.columns[name].type
+        scattered = _scatter(values, numbers, batch.size, kind)
+        chosen = np.zeros(batch.size, bool)
+        chosen[numbers] = True
+        batch.columns[name] = pc.if_else(pa.array(chosen), scattered, batch.columns[name])
+        output.columns[name] = batch.columns[name]
+        if name == "text":
+            batch.views = Views(Texts.from_arrow(batch.columns["text"]))
+            batch.sizes = np.where(chosen, batch.views.base.sizes, batch.sizes)
+            batch.extra = {key: value for key, value in batch.extra.items() if key != "payload"}
+
+
+def _fail(batch: Batch, step: MapStep, output: StepOutput, measured: Measured, numbers: Int64) -> None:
+    for position, error in sorted(measured.failures.items()):
+        row = int(numbers[position])
+        if batch.verdicts[row] is not None:
+            continue
+        kind = error.split(":", 1)[0].strip() or "error"
+        batch.verdicts[row] = output.verdicts[row] = QUARANTINE + kind
+        batch.errors.append(
+            {
+                "locator": batch.columns["locator"][row].as_py(),
+                "source": batch.columns["source"][row].as_py(),
+                "step": step.instance,
+                "kind": kind,
+                "error": error,
+                "id": batch.columns["id"][row].as_py().hex(),
+            }
+        )
+
+
+def _apply_edits(
+    batch: Batch,
+    step: MapStep,
+    output: StepOutput,
+    measured: Measured,
+    numbers: Int64,
+    was_kept: npt.NDArray[np.bool_],
+) -> list[tuple[int, str, int, int]]:
+    """Add the step's layer; gives (row, rule, bytes removed, bytes inserted) for each edit of a kept row."""
+    if not step.edits:
+        return []
+    local = measured.edits if measured.edits is not None else Edits.empty()
+    edits = Edits(
+        numbers[local.rows] if len(local) else local.rows,
+        local.starts,
+        local.ends,
+        local.replacements,
+        local.rules,
+    )
+    mapped = batch.views.edit(step.instance, edits)
+    alive = np.array([kept and verdict is None for kept, verdict in zip(was_kept, batch.verdicts)], bool)
+    counted = np.flatnonzero(alive[edits.rows]) if len(edits) else np.zeros(0, np.int64)
+    output.edits = Edits(
+        mapped.rows[counted],
+        mapped.starts[counted],
+        mapped.ends[counted],
+        [mapped.replacements[index] for index in counted],
+        [mapped.rules[index] for index in counted],
+    )
+    facts = []
+    for index in counted:
+        row, rule = int(edits.rows[index]), edits.rules[index]
+        removed = int(edits.ends[index] - edits.starts[index])
+        inserted = len(edits.replacements[index].encode("utf-8"))
+        batch.sizes[row] += inserted - removed
+        facts.append((row, rule, removed, inserted))
+    return facts
+
+
+def _decide(batch: Batch, step: MapStep, output: StepOutput) -> None:
+    by_name = {signal.name: signal for signal in step.signals}
+    for rule in step.rules:
+        threshold = getattr(step.parameters, rule.name)
+        dropped = drops(rule, by_name[rule.signal], output.signals[rule.signal], threshold)
+        for row in np.flatnonzero(dropped):
+            if batch.verdicts[row] is None:
+                batch.verdicts[row] = output.verdicts[row] = f"{step.instance}.{rule.name}"
+
+
+def _account(
+    batch: Batch,
+    step: MapStep,
+    accounts: dict[str, ledger.Account],
+    was_kept: npt.NDArray[np.bool_],
+    sizes: tuple[Int64, Int64],
+    edits: list[tuple[int, str, int, int]],
+) -> None:
+    before, converted = sizes
+    sources = batch.columns["source"].to_pylist()
+    for row in np.flatnonzero(was_kept):
+        account = accounts.setdefault(sources[row], ledger.new_step_account())
+        account["documents_in"] += 1
+        account["bytes_in"] += int(before[row])
+        if converted[row] != before[row]:
+            account["converted"]["from_bytes"] += int(before[row])
+            account["converted"]["to_bytes"] += int(converted[row])
+        verdict = batch.verdicts[row]
+        if verdict is None:
+            account["documents_kept"] += 1
+            account["bytes_kept"] += int(batch.sizes[row])
+        elif verdict.startswith(QUARANTINE):
+            ledger.count(account, "quarantined", verdict.removeprefix(QUARANTINE), 1, int(batch.sizes[row]))
+        else:
+            ledger.count(
+                account, "dropped", verdict.removeprefix(step.instance + "."), 1, int(batch.sizes[row])
+            )
+    for row, rule, removed, inserted in edits:
+        account = accounts[sources[row]]
+        account["removed"][rule] = account["removed"].get(rule, 0) + removed
+        if inserted:
+            account["inserted"][rule] = account["inserted"].get(rule, 0) + inserted

@@ -1,0 +1,72 @@
+"""The tokenize step: a tokenizer for the kept text, trained on a sample of it or loaded, and every token."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+import pyarrow as pa
+
+from corpusforge.step import LiveRows, MapStep, Measured, RunContext, Signal, Step
+from corpusforge.tokenize.encoder import Encoder, token_array
+from corpusforge.tokenize.sample import TokenizerSample
+from corpusforge.tokenize.sentencepiece_bpe import TokenizerParameters, TrainTokenizer
+
+if TYPE_CHECKING:
+    from corpusforge.plan import PlanBuilder
+
+TOKENIZER_FILE = "tokenizer.model"
+"""Name of the model among the files of the training task."""
+
+
+class Tokenize(Step):
+    """Chooses training documents by a fold, trains (or loads) one model, encodes all kept documents."""
+
+    name: ClassVar[str] = "tokenize"
+    summary: ClassVar[str] = (
+        "train a SentencePiece BPE on the kept text, or load one, and encode all documents"
+    )
+    Parameters = TokenizerParameters
+
+    def fingerprint(self) -> dict[str, str]:
+        """Hash of the model file when one is loaded."""
+        if self.parameters.model is None:
+            return {}
+        from corpusforge.models.store import sha256_of
+        from corpusforge.models.store import find
+
+        return {"model": sha256_of(find(self.parameters.model))}
+
+    def compile(self, builder: PlanBuilder) -> None:
+        """Fold the sample's cut-offs, train on one task, encode in a map."""
+        training = f"{self.instance}.training"
+        if self.parameters.model is None:
+            sample = f"{self.instance}.sample"
+            builder.fold(sample, TokenizerSample(builder.recipe.options.seed, self.parameters.sample_bytes))
+            builder.single(training, TrainTokenizer(self.parameters, sample))
+        else:
+            builder.single(training, TrainTokenizer(self.parameters, None))
+        builder.map(Encode(self.parameters, self.instance))
+
+
+class Encode(MapStep):
+    """Encodes documents; the ids are a signal like any other, one list per document, end token included."""
+
+    name: ClassVar[str] = "tokenize"
+    signals: ClassVar[Sequence[Signal]] = (
+        Signal("tokens", description="tokens without the end token"),
+        Signal("ids", scale=0, type=pa.large_list(pa.uint32()), description="token ids with the end token"),
+    )
+    Parameters = TokenizerParameters
+
+    def open(self, context: RunContext) -> None:
+        """Load the model that the training task committed."""
+        path = context.files[f"{self.instance}.training/{TOKENIZER_FILE}"]
+        self._encoder = Encoder(path.read_bytes())
+
+    def measure(self, rows: LiveRows) -> Measured:
+        """Encode the latest view."""
+        ids, offsets = self._encoder.encode(rows.texts)
+        array = token_array(ids, offsets).cast(pa.large_list(pa.uint32()))
+        counts = pa.compute.subtract(pa.compute.list_value_length(array), 1)
+        return Measured(signals={"tokens": counts, "ids": array})
