@@ -43,6 +43,7 @@ _READ_UINT16 = types.Array(types.uint16, 1, "C", readonly=True)
 _WORD_ARRAYS = (INT64, INT64, INT64, UINT64, UINT8)
 _TERM_ARRAYS = (INT64, UINT64, INT64, INT64)
 _NOT_SYMBOL = 1 << 15
+_WORD_CLASSES = CLASSES | np.where(CLASSES & (PUNCTUATION | SYMBOL), 0, _NOT_SYMBOL).astype(np.uint16)
 
 
 def split_words(data: Bytes, offsets: Int64) -> tuple[Int64, Int64, Int64, UInt64, npt.NDArray[np.uint8]]:
@@ -53,7 +54,7 @@ def split_words(data: Bytes, offsets: Int64) -> tuple[Int64, Int64, Int64, UInt6
     `hashes` uint64[w] (`corpusforge.kernels.hash64` of the bytes as they stand), `kinds` uint8[w] (bits of
     this module).
     """
-    document_offsets, starts, ends, hashes, kinds = _split_words(data, offsets, CLASSES)
+    document_offsets, starts, ends, hashes, kinds = _split_words(data, offsets, _WORD_CLASSES)
     return document_offsets, starts, ends, hashes, kinds
 
 
@@ -114,19 +115,18 @@ def _split_words(
             state = SEED
             union = np.int64(0)
             while at < end:
-                size = 1
+                size = np.int64(1)
                 code_point = np.int64(data[at])
                 if code_point >= 0x80:
                     code_point, size = decode(data, at, end)
-                flags = np.int64(classes[code_point])
+                flags = classes[code_point]
                 if flags & SPACE:
                     break
-                union |= flags
-                if not flags & (PUNCTUATION | SYMBOL):
-                    union |= _NOT_SYMBOL
-                for _ in range(size):
-                    state = add_byte(state, np.uint64(data[at]))
-                    at += 1
+                union |= np.int64(flags)
+                state = add_byte(state, np.uint64(data[at]))
+                for position in range(at + 1, at + size):
+                    state = add_byte(state, np.uint64(data[position]))
+                at += size
             if at > start:
                 starts[count] = start
                 ends[count] = at
