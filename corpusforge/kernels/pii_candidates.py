@@ -120,11 +120,9 @@ def _next_email(data: Bytes, at: int, start: int, end: int) -> tuple[int, int]:
 
 @njit(types.UniTuple(types.int64, 2)(READ_UINT8, types.int64, types.int64), cache=True, nogil=True)
 def _next_number(data: Bytes, at: int, end: int) -> tuple[int, int]:
-    """First run of digits and punctuation with enough digits; newlines and long gaps end a run."""
+    """First run of digits and punctuation, from digit to digit; newlines and long gaps end a run."""
     while at < end:
-        byte = data[at]
-        opens = byte == 40 or byte == 43
-        if not opens and _digit_width(data, at, end) == 0:
+        if _digit_width(data, at, end) == 0:
             at += 1
             continue
         first, last, digits, separators = at, at, 0, 0
@@ -143,7 +141,6 @@ def _next_number(data: Bytes, at: int, end: int) -> tuple[int, int]:
             at += width
         if digits >= NUMBER_DIGITS:
             return first, last
-        at = max(at, first + 1)
     return end, end
 
 
