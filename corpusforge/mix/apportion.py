@@ -49,6 +49,10 @@ def largest_remainder(total: int, weights: Sequence[Weight]) -> list[int]:
     return parts
 
 
+NEVER = 1 << 62
+"""Place of the rows of a source that the weights leave out: behind every mixture."""
+
+
 class Apportionment:
     """Assigns rows 0, 1, 2, ... to sources so that after every k rows each source is within one of its share.
 
@@ -96,6 +100,19 @@ class Apportionment:
         within = rows % self.period
         ordinals: Int64 = rows // self.period * self._per_period[self._table[within]] + self._rank[within]
         return ordinals
+
+    def place(self, source: str, ordinals: Int64) -> Int64:
+        """Rows int64[n] that are the ordinals-th (int64[n]) of a source: the inverse of `ordinal`.
+
+        `NEVER` for a source without a weight.
+        """
+        ordinals = np.asarray(ordinals, np.int64)
+        if source not in self.sources:
+            return np.full(len(ordinals), NEVER, np.int64)
+        index = self.sources.index(source)
+        within = np.flatnonzero(self._table == index)
+        places: Int64 = ordinals // len(within) * self.period + within[ordinals % len(within)]
+        return places
 
     def counts(self, rows: int) -> dict[str, int]:
         """Rows of each source among the first `rows`."""

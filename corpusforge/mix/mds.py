@@ -222,8 +222,8 @@ def read_index(directory: Path, verify: bool = False) -> list[MdsShard]:
             if _array_type(encoding) is None and encoding not in ("str", "int", "bytes"):
                 raise ValueError(f"{directory}: column {name!r} has the unknown encoding {encoding!r}")
         basename = entry["raw_data"]["basename"]
-        if Path(basename).name != basename:
-            raise ValueError(f"{directory}: shard name {basename!r} is not a plain file name")
+        if Path(basename).is_absolute() or ".." in Path(basename).parts:
+            raise ValueError(f"{directory}: the shard {basename!r} does not lie below its index")
         if verify:
             _verify(directory / basename, entry["raw_data"]["hashes"])
         shards.append(MdsShard(directory / basename, columns, int(entry["samples"])))

@@ -1,8 +1,9 @@
 """Megatron's indexed data set: `.bin` and `.idx`. Writer and reader; only numpy is needed.
 
 `.bin` is token ids back to back. `.idx` is "MMIDIDX\\0\\0", uint64 version 1, uint8 type code, uint64 number
-of sequences, uint64 number of document indexes, int32 lengths in tokens, int64 byte offsets into `.bin`, int64
-sequence index of each document's start and one past the end (megatron/core/datasets/indexed_dataset.py).
+of sequences, uint64 number of document indexes, int32 lengths in tokens, int64 byte offsets into `.bin`,
+int64 sequence index of each document's start and one past the end (read from
+megatron/core/datasets/indexed_dataset.py).
 Here a sequence is a document, and its end token is part of the data.
 """
 

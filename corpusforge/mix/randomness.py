@@ -16,11 +16,11 @@ from corpusforge.kernels.philox import first_words
 UInt64 = npt.NDArray[np.uint64]
 IdBytes = npt.NDArray[np.uint8]
 
-STREAM_TOKENIZER_SAMPLE = 1
+STREAM_TOKENIZER_SAMPLE = 0
 """Which documents train the tokenizer."""
-STREAM_MIXTURE = 2
-"""Which documents a mixture takes and repeats, and in which order they are packed."""
-STREAM_KEEP_SAMPLE = 3
+STREAM_MIXTURE = 1
+"""Which documents a mixture repeats when a source's epochs are not a whole number."""
+STREAM_KEEP_SAMPLE = 2
 """Which dropped documents are kept for inspection."""
 
 _WORD_LIMIT = 1 << 64

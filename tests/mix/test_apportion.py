@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from corpusforge.mix.apportion import Apportionment, exact_weight, largest_remainder
+from corpusforge.mix.apportion import NEVER, Apportionment, exact_weight, largest_remainder
 
 LLAMA = {
     "commoncrawl": "67.0", "c4": "15.0", "github": "4.5", "wikipedia": "4.5",
@@ -34,6 +34,7 @@ def test_ordinals_number_the_rows_of_a_source(weights: list[int], rows: list[int
     for row, source, ordinal in zip(rows, sources.tolist(), ordinals.tolist(), strict=True):
         assert mixture.counts(row)[mixture.sources[source]] == ordinal
         assert mixture.counts(row + 1)[mixture.sources[source]] == ordinal + 1
+        assert mixture.place(mixture.sources[source], np.array([ordinal])).tolist() == [row]
 
 
 @given(
@@ -58,6 +59,12 @@ def test_largest_remainder_adds_up(total: int, weights: list[int]) -> None:
 
 def test_ties_of_largest_remainder_go_to_the_first() -> None:
     assert largest_remainder(2, [1, 1, 1]) == [1, 1, 0]
+
+
+def test_sources_without_a_weight_have_no_place() -> None:
+    mixture = Apportionment({"a": 1, "b": 0})
+    assert mixture.sources == ["a"]
+    assert mixture.place("b", np.arange(3)).tolist() == [NEVER] * 3
 
 
 def test_refuses_weights_that_are_not_exact() -> None:

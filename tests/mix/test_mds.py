@@ -151,7 +151,7 @@ def test_an_index_is_not_believed_blindly(tmp_path: Path) -> None:
         path.write_text(json.dumps({"version": 2, "shards": [{**good["shards"][0], **entries}]}))
 
     change(raw_data={"basename": "../shard.00000.mds", "hashes": {}})
-    with pytest.raises(ValueError, match="plain file name"):
+    with pytest.raises(ValueError, match="does not lie below"):
         read_index(tmp_path)
     change(column_encodings=["pkl", "str", "str"])
     with pytest.raises(ValueError, match="unknown encoding 'pkl'"):
@@ -162,6 +162,18 @@ def test_an_index_is_not_believed_blindly(tmp_path: Path) -> None:
     path.write_text('{"version": 1, "shards": []}')
     with pytest.raises(ValueError, match="version 1"):
         read_index(tmp_path)
+
+
+def test_one_index_over_several_folders(tmp_path: Path) -> None:
+    shards = []
+    for name in ("00000", "00001"):
+        (tmp_path / name).mkdir()
+        write(tmp_path / name, 2)
+        (shard,) = json.loads((tmp_path / name / "index.json").read_bytes())["shards"]
+        shard["raw_data"]["basename"] = f"{name}/{shard['raw_data']['basename']}"
+        shards.append(shard)
+    (tmp_path / "index.json").write_text(json.dumps({"version": 2, "shards": shards}))
+    assert [shard.sample(1)["source"] for shard in read_index(tmp_path, verify=True)] == ["source 1"] * 2
 
 
 def test_declarations_are_checked(tmp_path: Path) -> None:

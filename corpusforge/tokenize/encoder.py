@@ -1,0 +1,109 @@
+"""Encoding texts with a SentencePiece model, in batches, each distinct word once.
+
+Where a model's chunks are independent (see `corpusforge.tokenize.model_file`), a batch is cut into chunks,
+SentencePiece encodes the distinct ones, and their tokens are put together: the result is equal, token for
+token. Other models encode whole texts.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from corpusforge.kernels.chunks import join_tokens, number_chunks, split_chunks
+from corpusforge.texts import Texts
+from corpusforge.tokenize.model_file import read_model_file, without_dummy_prefix
+
+Int64 = npt.NDArray[np.int64]
+Tokens = npt.NDArray[np.uint16] | npt.NDArray[np.uint32]
+
+UINT16_VOCABULARY = 1 << 16
+"""Vocabularies smaller than this are stored as uint16, others as uint32."""
+
+
+class Encoder:
+    """Encodes texts with a SentencePiece model given as bytes.
+
+    Ids that the model does not have are -1. Raises `corpusforge.errors.UsageError` for bytes that are not a
+    model. One thread; nothing is kept between batches, so a batch's result depends on the batch alone.
+    """
+
+    def __init__(self, model: bytes, whole_texts: bool = False) -> None:
+        """Load the model; `whole_texts` switches the encoding by chunks off (it only costs time)."""
+        from sentencepiece import SentencePieceProcessor
+
+        self.file = read_model_file(model)
+        self.sha256 = hashlib.sha256(model).hexdigest()
+        self._processor: Any = SentencePieceProcessor(model_proto=model)
+        self._inner: Any = None
+        if self.file.chunks_are_independent and not whole_texts:
+            self._inner = SentencePieceProcessor(model_proto=without_dummy_prefix(model))
+        self.vocabulary_size: int = self._processor.vocab_size()
+        self.bos_id: int = self._processor.bos_id()
+        self.eos_id: int = self._processor.eos_id()
+        self.pad_id: int = self._processor.pad_id()
+        self.unknown_id: int = self._processor.unk_id()
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type that ids are stored in: uint16 for vocabularies below 65,536, else uint32."""
+        return np.dtype(np.uint16 if self.vocabulary_size < UINT16_VOCABULARY else np.uint32)
+
+    def encode(self, texts: Texts, end: bool = True) -> tuple[Tokens, Int64]:
+        """Encode n texts: (ids uint16 or uint32 [t], offsets int64[n + 1] from 0).
+
+        Text i has the tokens ``ids[offsets[i]:offsets[i + 1]]``; `end` appends the model's end token (eos) to
+        each. Raises `ValueError` when the model has none. Texts are not bounded here: time and memory grow
+        with their bytes, which extraction bounds.
+        """
+        if end and self.eos_id < 0:
+            raise ValueError("the model has no end-of-text token (eos)")
+        final = self.eos_id if end else -1
+        if self._inner is None:
+            index = np.arange(len(texts) + 1, dtype=np.int64)
+            ids, offsets = _encode_all(self._processor, texts.data, texts.offsets[:-1], texts.offsets[1:])
+            tokens, lengths = join_tokens(index, index[:-1], ids, offsets, final)
+        else:
+            tokens, lengths = self._encode_chunks(texts, final)
+        return tokens.astype(self.dtype), lengths
+
+    def decode(self, ids: npt.NDArray[Any]) -> str:
+        """Text of token ids (control tokens give nothing)."""
+        return str(self._processor.decode([int(value) for value in ids]))
+
+    def _encode_chunks(self, texts: Texts, final: int) -> tuple[npt.NDArray[np.uint32], Int64]:
+        index, starts = split_chunks(texts.data, texts.offsets)
+        numbers, firsts = number_chunks(texts.data, starts)
+        inner_ids, inner_offsets = _encode_all(self._inner, texts.data, starts[firsts], starts[firsts + 1])
+        # Only the first chunk of a text has the dummy prefix; it is encoded by the model as it stands.
+        leading = index[:-1][np.diff(index) > 0]
+        first_ids, first_offsets = _encode_all(
+            self._processor, texts.data, starts[leading], starts[leading + 1]
+        )
+        numbers[leading] = len(firsts) + np.arange(len(leading))
+        ids = np.concatenate([inner_ids, first_ids])
+        offsets = np.concatenate([inner_offsets, first_offsets[1:] + inner_offsets[-1]])
+        tokens, lengths = join_tokens(index, numbers, ids, offsets, final)
+        return tokens, lengths
+
+
+def _encode_all(
+    processor: Any, data: npt.NDArray[np.uint8], starts: Int64, ends: Int64
+) -> tuple[npt.NDArray[np.int32], Int64]:
+    """Ids int32[t] and offsets int64[n + 1] of the byte ranges of `data`."""
+    view = memoryview(np.ascontiguousarray(data).data)
+    parts = [bytes(view[start:end]) for start, end in zip(starts.tolist(), ends.tolist(), strict=True)]
+    if not parts:
+        return np.zeros(0, np.int32), np.zeros(1, np.int64)
+    lists = processor.encode(parts, num_threads=1, return_type=int, add_bos=False, add_eos=False)
+    array = pa.array(lists, pa.large_list(pa.int32()))
+    return array.values.to_numpy(), array.offsets.to_numpy()
+
+
+def token_array(ids: Tokens, offsets: Int64) -> pa.LargeListArray:
+    """Wrap what `Encoder.encode` gave as large_list<uint16 | uint32>[n], without copying the ids."""
+    return pa.LargeListArray.from_arrays(pa.array(offsets), pa.array(ids))
