@@ -176,19 +176,15 @@ def _top(counts: Json) -> dict[str, Any]:
 
 
 def _overall(steps: Sequence[Json], by_step: Mapping[str, Json], key: str) -> dict[str, Any]:
-    """Languages or domains of the whole run: kept by the last step, dropped by any.
+    """Languages or domains of the whole run: kept by the last step that has statistics, dropped by any.
 
     A document without a value (its language not yet known when it was dropped) counts as missing. Steps
     without statistics add nothing to the dropped ones.
     """
     measured = [by_step[step["step"]] for step in steps if step["step"] in by_step]
     if not measured:
-        return {
-            "values": [],
-            "other": {"kept": 0, "dropped": 0},
-            "missing": {"kept": 0, "dropped": 0},
-            "exact": True,
-        }
+        none = {"kept": 0, "dropped": 0}
+        return {"kept_by": None, "values": [], "other": none, "missing": none, "exact": True}
     kept = measured[-1][key]["kept"]
     dropped = [part[key]["dropped"] for part in measured]
     totals: dict[str, dict[str, int]] = {}
@@ -200,6 +196,7 @@ def _overall(steps: Sequence[Json], by_step: Mapping[str, Json], key: str) -> di
     ordered = sorted(totals.items(), key=lambda item: (-item[1]["kept"], -item[1]["dropped"], item[0]))
     rest = [row for _, row in ordered[VALUES_SHOWN:]]
     return {
+        "kept_by": measured[-1]["step"],
         "values": [{"value": value, **row} for value, row in ordered[:VALUES_SHOWN]],
         "other": {
             "kept": kept["other"] + _total(rest, "kept"),

@@ -40,12 +40,12 @@ class Axis:
         return LEFT + share * (WIDTH - LEFT - RIGHT)
 
     def ticks(self) -> list[float]:
-        """About six round values."""
+        """About eight round values or fewer."""
         if self.logarithmic:
             powers = [0.0, *(10.0**power for power in range(0, 19))]
             inside = [value for value in powers if self.low <= value <= self.high]
             return inside if len(inside) > 2 else sorted({self.low, *inside, self.high})
-        rough = (self.high - self.low) / 5 or 1.0
+        rough = (self.high - self.low) / 8 or 1.0
         power = 10.0 ** math.floor(math.log10(rough))
         step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough)
         first = math.ceil(self.low / step)
@@ -66,7 +66,7 @@ class Column:
 def _axis(sides: Sequence[Json], scale: int, marks: Sequence[float]) -> Axis:
     filled = [side for side in sides if side["count"]]
     low = min(side["min"] for side in filled) / scale
-    high = max(side["max"] for side in filled) / scale
+    high = max(side["max"] for side in filled) / scale + (scale == 1)
     if scale > 1 and low >= 0 and high <= 1:
         return Axis(
             0.0, 1.0 if high > 0.5 or any(mark > 0.5 for mark in marks) else _round_up(high, marks), False
@@ -89,23 +89,33 @@ def _round_up(high: float, marks: Sequence[float]) -> float:
     )
 
 
-def _columns(kept: Json, dropped: Json, axis: Axis, scale: int) -> list[Column]:
-    """Gather bins in columns of about equal width on the axis; no bin is split."""
+def _columns(
+    kept: Json, dropped: Json, axis: Axis, scale: int, marks: Sequence[tuple[str, float]]
+) -> list[Column]:
+    """Gather bins in columns of about equal width on the axis, an edge at the threshold; bins stay whole."""
     counts: dict[int, list[int]] = {}
     for side, histogram in enumerate((kept, dropped)):
         for number, count in histogram["bins"]:
             counts.setdefault(number, [0, 0])[side] += count
     columns: dict[int, Column] = {}
     width = (WIDTH - LEFT - RIGHT) / COLUMNS
+    anchor = axis.place(marks[0][1]) if len(marks) == 1 else LEFT
     for number, (of_kept, of_dropped) in sorted(counts.items()):
         low, high = (edge / scale for edge in bin_edges(number, scale))
         middle = low if scale == 1 and high - low <= 1 else (low + high) / 2
-        slot = min(int((axis.place(middle) - LEFT) / width), COLUMNS - 1)
+        slot = math.floor((axis.place(middle) - anchor) / width + 1e-6)
         column = columns.setdefault(slot, Column(low, high))
         column.low, column.high = min(column.low, low), max(column.high, high)
         column.kept += of_kept
         column.dropped += of_dropped
     return [columns[slot] for slot in sorted(columns)]
+
+
+def _density(column: Column, axis: Axis) -> tuple[float, float]:
+    """Kept and dropped documents per width of an average column: areas, not heights, stand for counts."""
+    natural = max(axis.place(column.high) - axis.place(column.low), 2.0)
+    share = (WIDTH - LEFT - RIGHT) / COLUMNS / natural
+    return column.kept * share, column.dropped * share
 
 
 def _slots(columns: Sequence[Column], axis: Axis, scale: int) -> list[tuple[float, float]]:
@@ -121,13 +131,16 @@ def _slots(columns: Sequence[Column], axis: Axis, scale: int) -> list[tuple[floa
 
 
 def thresholds_of(rule: Json) -> list[tuple[str, float]]:
-    """Label and position (in units) of each number in a rule's threshold: one, or one per language."""
+    """Label and position (in units) of each number in a rule's threshold: one, or one per language.
+
+    Whole numbers are drawn as if n reached from n to n + 1, so "above n" divides at n + 1.
+    """
     value, scale = rule["threshold"], rule["scale"] or 0
-    named = list(value.items()) if isinstance(value, Mapping) else [("", value)]
+    named = sorted(value.items()) if isinstance(value, Mapping) else [("", value)]
     numbers = [(str(name), number) for name, number in named if fixed_point(number, scale) is not None]
-    return [
-        (f"{name} {decimal(number)}".strip(), float(number)) for name, number in numbers[:THRESHOLDS_SHOWN]
-    ]
+    shift = 1.0 if scale == 1 and rule["comparison"] in ("above", "at_most") else 0.0
+    shown = numbers[:THRESHOLDS_SHOWN]
+    return [(f"{name} {decimal(number)}".strip(), float(number) + shift) for name, number in shown]
 
 
 def histogram(kept: Json, dropped: Json, label: str, rule: Json | None = None) -> Markup:
@@ -141,16 +154,17 @@ def histogram(kept: Json, dropped: Json, label: str, rule: Json | None = None) -
     scale = kept["scale"]
     marks = thresholds_of(rule) if rule else []
     axis = _axis([kept, dropped], scale, [position for _, position in marks])
-    columns = _columns(kept, dropped, axis, scale)
+    columns = _columns(kept, dropped, axis, scale, marks)
     places = _slots(columns, axis, scale)
-    heights = sorted(count for column in columns for count in (column.kept, column.dropped) if count)
+    densities = [_density(column, axis) for column in columns]
+    heights = sorted(density for pair in densities for density in pair if density)
     logarithmic = heights[-1] > 40 * heights[len(heights) // 2]
     bend: Callable[[float], float] = (lambda count: math.log1p(count)) if logarithmic else float
-    above = bend(max(column.kept for column in columns))
-    below = bend(max(column.dropped for column in columns))
+    above = bend(max(kept_density for kept_density, _ in densities))
+    below = bend(max(dropped_density for _, dropped_density in densities))
     unit = (HEIGHT - TOP - BOTTOM) / ((above + below) or 1.0)
     base = TOP + above * unit
-    parts = [_zone(rule, marks, axis), _bars(columns, places, bend, unit, base)]
+    parts = [_zone(rule, marks, axis), _bars(densities, places, bend, unit, base)]
     parts += [_ticks(axis, base), _marks(marks, axis), _tips(columns, places, scale, kept, dropped)]
     note = "heights are logarithmic" if logarithmic else "heights are linear"
     summary = (
@@ -159,23 +173,23 @@ def histogram(kept: Json, dropped: Json, label: str, rule: Json | None = None) -
     return Markup(
         '<figure class="chart"><svg viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>'
         '<figcaption><span class="key kept">kept, upwards</span> '
-        '<span class="key dropped">dropped, downwards</span> '
+        '<span class="key dropped">dropped by this step, downwards</span> '
         '<span class="muted">{}</span> <span class="readout"></span></figcaption></figure>'
     ).format(WIDTH, HEIGHT, summary, Markup("").join(parts), note)
 
 
 def _bars(
-    columns: Sequence[Column],
+    densities: Sequence[tuple[float, float]],
     places: Sequence[tuple[float, float]],
     bend: Callable[[float], float],
     unit: float,
     base: float,
 ) -> Markup:
     drawn = []
-    for column, (left, width) in zip(columns, places):
-        for kind, count in (("kept", column.kept), ("dropped", column.dropped)):
-            if count:
-                height = max(bend(count) * unit, 1.0)
+    for pair, (left, width) in zip(densities, places):
+        for kind, density in zip(("kept", "dropped"), pair):
+            if density:
+                height = max(bend(density) * unit, 1.0)
                 top = base - height if kind == "kept" else base
                 drawn.append(
                     Markup('<rect class="{}" x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}"/>').format(

@@ -20,6 +20,8 @@ Json = Mapping[str, Any]
 
 TEMPLATE = "template.html.j2"
 
+TOKEN_ORDER = ("tokenized", "selected", "unused", "repeated", "special", "padding", "cells", "rows")
+
 
 def render(report: Json, timings: Json | None = None, environment: Json | None = None) -> str:
     """Render report.html from the content of report.json, timings.json and environment.json.
@@ -52,6 +54,7 @@ def render(report: Json, timings: Json | None = None, environment: Json | None =
         redacted=[step for step in report["steps"] if step["inserted"]],
         timings=timings or {},
         environment=list(_flatten(environment or {})),
+        tokens=sorted(report["tokens"].items(), key=lambda item: (_token_place(item[0]), item[0])),
         token_details=list(_flatten(report["token_details"])),
         values_bars=_values_bars,
     )
@@ -91,17 +94,22 @@ def _funnel(report: Json) -> dict[str, Any]:
     }
 
 
+def _token_place(name: str) -> int:
+    return TOKEN_ORDER.index(name) if name in TOKEN_ORDER else len(TOKEN_ORDER)
+
+
 def _step(number: int, step: Json) -> dict[str, Any]:
     """Prepare a step for the template: its rules with charts, then the signals that no rule looks at."""
     rules = [_rule(step, rule) for rule in step["rules"]]
     ruled = {rule["signal"] for rule in step["rules"]}
-    others = [_signal(name, signal) for name, signal in step["signals"].items() if name not in ruled]
+    others = [_signal(name, signal) for name, signal in sorted(step["signals"].items()) if name not in ruled]
     return {**step, "number": number, "anchor": f"step-{number}", "rules": rules, "others": others}
 
 
 def _rule(step: Json, rule: Json) -> dict[str, Any]:
     signal = step["signals"].get(rule["signal"])
     nearest = rule["nearest_examples"]
+    beside = step["kept_examples"][: max(2, len(rule["dropped_examples"]))] if rule["on"] else []
     return {
         **rule,
         "share": percent(rule["documents"], step["funnel"]["documents_in"]),
@@ -109,7 +117,7 @@ def _rule(step: Json, rule: Json) -> dict[str, Any]:
         "facts": _facts(signal),
         "description": signal["description"] if signal else "",
         "kept_title": "Kept, nearest to the threshold" if nearest else "Kept by this step",
-        "kept_examples": nearest or step["kept_examples"],
+        "kept_examples": nearest or beside,
     }
 
 
@@ -184,14 +192,22 @@ def _shares(report: Json) -> list[dict[str, Any]]:
             if part["kept"] or part["dropped"]:
                 rows.append((name, part["kept"], part["dropped"], True))
         whole = max((kept + dropped for _, kept, dropped, _ in rows), default=0)
-        tables.append({"key": key, "title": title, "rows": rows, "whole": whole, "exact": table["exact"]})
+        tables.append(
+            {
+                "key": key,
+                "title": title,
+                "rows": rows,
+                "whole": whole,
+                **{name: table[name] for name in ("exact", "kept_by")},
+            }
+        )
     return tables
 
 
 def _flatten(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
-    """Nested mappings and lists as (dotted path, text), in order."""
+    """Nested mappings and lists as (dotted path, text), sorted by key."""
     if isinstance(value, Mapping):
-        for key, item in value.items():
+        for key, item in sorted(value.items()):
             yield from _flatten(item, f"{path}.{key}" if path else str(key))
     elif isinstance(value, list):
         for position, item in enumerate(value):

@@ -81,13 +81,20 @@ def threshold(value: Any) -> str:
     return visible(str(value))
 
 
+def drops_when(comparison: str, value: Any) -> str:
+    """Say how a rule compares, in words."""
+    if value is None:
+        return "switched off"
+    if comparison == "is_true":
+        return COMPARISONS[comparison] if value else "switched off"
+    return f"{COMPARISONS.get(comparison, comparison)} {threshold(value)}"
+
+
 def condition(signal: str | None, comparison: str | None, value: Any) -> str:
     """Say when a rule drops a document, in words."""
     if signal is None or comparison is None:
         return ""
-    if comparison == "is_true":
-        return f"{signal} is true"
-    return f"{signal} {COMPARISONS.get(comparison, comparison)} {threshold(value)}"
+    return f"{signal}: switched off" if value is None else f"{signal} {drops_when(comparison, value)}"
 
 
 def seconds(value: float) -> str:

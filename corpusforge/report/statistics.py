@@ -153,7 +153,10 @@ class StepStatistics:
         by_name = {signal.name: signal for signal in signals}
         self.rules = {
             rule.name: _RuleStatistics(
-                step_instance, rule, by_name[rule.signal], _plain(thresholds.get(rule.name))
+                step_instance,
+                rule,
+                by_name.get(rule.signal, Signal(rule.signal, 0)),
+                _plain(thresholds.get(rule.name)),
             )
             for rule in rules
         }

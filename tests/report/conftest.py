@@ -1,4 +1,4 @@
-"""A made-up run, large enough to look like one: everything that the report is built from, and hostile texts."""
+"""A made-up run, large enough to look like one: all that a report is built from, and hostile texts."""
 
 from __future__ import annotations
 
@@ -47,10 +47,11 @@ GOPHER_THRESHOLDS = {
     "min_alphabetic_words": 0.8,
     "min_stop_words": None,
 }
-WORDS = (
+SENTENCE = (
     "the harbour office opened at seven and nobody had written down which boats were due that morning so "
     "people waited on the quay with coffee and talked about the weather until the first sail came round"
-).split()
+)
+WORDS = SENTENCE.split(" ")
 
 
 @dataclass
@@ -85,6 +86,11 @@ def gopher_statistics() -> StepStatistics:
     return StepStatistics("gopher", GOPHER_SIGNALS, GOPHER_RULES, GOPHER_THRESHOLDS)
 
 
+def text_of(row: int, words: int) -> str:
+    """At most 400 words, beginning at another one in each row."""
+    return " ".join(WORDS[(row + at) % len(WORDS)] for at in range(min(words, 400)))
+
+
 def gopher_batch(count: int, seed: int = 0, hostile: bool = True) -> Batch:
     """Documents with plausible Gopher signals and the verdicts that the thresholds give."""
     random = np.random.default_rng(seed)
@@ -104,12 +110,18 @@ def gopher_batch(count: int, seed: int = 0, hostile: bool = True) -> Batch:
     for rule, condition in reversed(conditions):
         for row in np.flatnonzero(condition):
             verdicts[row] = f"gopher.{rule}"
-    texts = [" ".join(WORDS[(row + at) % len(WORDS)] for at in range(min(int(n), 400))) for row, n in enumerate(words)]
+    texts = [
+        " ".join(WORDS[(row + at) % len(WORDS)] for at in range(min(int(n), 400)))
+        for row, n in enumerate(words)
+    ]
     if hostile:
         for row, text in enumerate(HOSTILE[:count]):
             texts[row] = text
     hosts = random.zipf(1.7, count).clip(1, 400)
-    urls = [None if row % 97 == 3 else f"https://www.site{host}.example/page/{row}" for row, host in enumerate(hosts)]
+    urls = [
+        None if row % 97 == 3 else f"https://www.site{host}.example/page/{row}"
+        for row, host in enumerate(hosts)
+    ]
     if hostile and count > 5:
         urls[5] = "https://evil.example/\"><script>document.title='owned'</script>?mail=jane.doe@example.org"
     langs = random.choice(["en", "de", "fr", "es", "ja"], count, p=[0.62, 0.16, 0.11, 0.08, 0.03])
@@ -135,8 +147,10 @@ def perplexity_batch(before: Batch, seed: int) -> Batch:
     random = np.random.default_rng(seed)
     score = (random.normal(2.6, 0.35, len(kept)) * 1_000_000).astype(np.int64)
     langs = before.langs.take(pa.array(kept))
-    bucket = ["all" if lang == "ja" else "head" if s < 2.45e6 else "middle" if s < 2.9e6 else "tail"
-              for s, lang in zip(score, langs.to_pylist())]
+    bucket = [
+        "all" if lang == "ja" else "head" if s < 2.45e6 else "middle" if s < 2.9e6 else "tail"
+        for s, lang in zip(score, langs.to_pylist())
+    ]
     taken = pa.array(kept)
     return Batch(
         {
@@ -229,10 +243,15 @@ def steps_of(gopher: dict[str, Any], perplexity: dict[str, Any]) -> Sequence[tup
         (
             "minhash",
             account(
-                (kept, size), (left, left_size), dropped={"near_duplicate": {"documents": twins, "bytes": size // 9}}
+                (kept, size),
+                (left, left_size),
+                dropped={"near_duplicate": {"documents": twins, "bytes": size // 9}},
             ),
         ),
-        ("line_dedup", account((left, left_size), (left, left_size - 40_000), removed={"repeated_line": 40_000})),
+        (
+            "line_dedup",
+            account((left, left_size), (left, left_size - 40_000), removed={"repeated_line": 40_000}),
+        ),
         (
             "pii",
             account(
@@ -256,7 +275,9 @@ def make_run(count: int = 4000) -> Run:
     limits = {"drop_buckets": ["tail"], "max_perplexity": {"de": 3.6, "en": 3.4}}
     perplexity = merge(
         [
-            perplexity_batch(shard, seed).add_to(StepStatistics("perplexity", signals, rules, limits)).to_json()
+            perplexity_batch(shard, seed)
+            .add_to(StepStatistics("perplexity", signals, rules, limits))
+            .to_json()
             for seed, shard in enumerate(shards)
         ]
     )
@@ -267,20 +288,37 @@ def make_run(count: int = 4000) -> Run:
     ledger = {
         "closed": True,
         "checks": [
-            {"name": f"{name}/synthetic: documents in = kept + dropped + quarantined", "left": each["documents_in"],
-             "right": each["documents_in"], "ok": True}
+            {
+                "name": f"{name}/synthetic: documents in = kept + dropped + quarantined",
+                "left": each["documents_in"],
+                "right": each["documents_in"],
+                "ok": True,
+            }
             for name, each in accounts
         ],
         "records": {
             "synthetic": {
-                "records": records + 120, "documents": records, "bytes": 3 * first["bytes_in"] // 10,
-                "skipped": {"status_404": 80, "type_image/png": 39}, "damaged": {"damaged_member": 1},
+                "records": records + 120,
+                "documents": records,
+                "bytes": 3 * first["bytes_in"] // 10,
+                "skipped": {"status_404": 80, "type_image/png": 39},
+                "damaged": {"damaged_member": 1},
             }
         },
         "steps": [{"step": name, "sources": {"synthetic": each}} for name, each in accounts],
-        "tokens": {"tokenized": tokens, "selected": tokens - 900, "repeated": 0, "unused": 900, "special": 2_000,
-                   "padding": 512, "cells": tokens + 1_612, "rows": (tokens + 1_612) // 513},
-        "exchanges": [{"name": "minhash.bands", "rows": 42_000, "bytes": 1_008_000, "budget_bytes_per_row": 32}],
+        "tokens": {
+            "tokenized": tokens,
+            "selected": tokens - 900,
+            "repeated": 0,
+            "unused": 900,
+            "special": 2_000,
+            "padding": 512,
+            "cells": tokens + 1_612,
+            "rows": (tokens + 1_612) // 513,
+        },
+        "exchanges": [
+            {"name": "minhash.bands", "rows": 42_000, "bytes": 1_008_000, "budget_bytes_per_row": 32}
+        ],
     }
     return Run(
         {"name": "cc_pipeline", "description": "Common Crawl to packed shards."},
@@ -290,7 +328,15 @@ def make_run(count: int = 4000) -> Run:
         {"tokenizer": "sample-8k", "shards": {"mds": {"files": 3, "bytes": 1_234_567}}},
         {
             "wall_seconds": 83.4,
-            "stages": [{"stage": "01-map", "tasks": 4, "seconds_wall": 41.2, "seconds_cpu": 78.1, "bytes_in": 36_000_000}],
+            "stages": [
+                {
+                    "stage": "01-map",
+                    "tasks": 4,
+                    "seconds_wall": 41.2,
+                    "seconds_cpu": 78.1,
+                    "bytes_in": 36_000_000,
+                }
+            ],
             "steps": [
                 {"step": name, "seconds_cpu": 0.4 + 1.7 * (at % 4), "bytes_in": each["bytes_in"]}
                 for at, (name, each) in enumerate(accounts)

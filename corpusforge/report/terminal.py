@@ -1,0 +1,160 @@
+"""The report as tables in a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from corpusforge.report import numbers
+from corpusforge.report.examples import visible
+from corpusforge.report.numbers import percent
+
+Json = Mapping[str, Any]
+
+ROWS_SHOWN = 10
+_STYLES = {"error": "bold red", "warning": "yellow", "note": "dim"}
+
+
+def plain(value: str, style: str = "") -> Text:
+    """Text that is neither markup nor able to steer the terminal, whatever it holds."""
+    return Text(visible(value), style=style)
+
+
+def _table(title: str, *columns: str) -> Table:
+    """A table whose first column is text and whose others are numbers."""
+    table = Table(title=title, title_justify="left", title_style="bold", header_style="dim")
+    for position, column in enumerate(columns):
+        table.add_column(column, justify="left" if position == 0 else "right", overflow="fold")
+    return table
+
+
+def print_funnel(report: Json, console: Console) -> None:
+    """Print documents, bytes and tokens after every step."""
+    table = _table("Funnel", "step", "in", "kept", "dropped", "", "quarantined", "bytes kept", "tokens")
+    last = len(report["steps"]) - 1
+    for position, step in enumerate(report["steps"]):
+        row = step["funnel"]
+        about = "" if position == last or row["tokens_kept"] is None else "≈ "
+        table.add_row(
+            plain(step["step"]),
+            numbers.integer(row["documents_in"]),
+            numbers.integer(row["documents_kept"]),
+            numbers.integer(row["documents_dropped"]),
+            percent(row["documents_dropped"], row["documents_in"]),
+            numbers.integer(row["documents_quarantined"]),
+            numbers.size(row["bytes_kept"]),
+            about + numbers.integer(row["tokens_kept"]),
+        )
+    console.print(table)
+
+
+def print_warnings(report: Json, console: Console, notes: bool = False) -> None:
+    """Print errors and warnings, and on demand the notes."""
+    for warning in report["warnings"]:
+        if notes or warning["level"] != "note":
+            console.print(plain(f"{warning['level']}: {warning['message']}", _STYLES[warning["level"]]))
+
+
+def print_report(report: Json, console: Console, timings: Json | None = None) -> None:
+    """Print the whole report: summary, funnel, rules, languages, domains, clusters, tokens, speed, warnings."""
+    _print_summary(report, console)
+    print_funnel(report, console)
+    _print_rules(report, console)
+    for key, none in (("languages", "not known when dropped"), ("domains", "no URL")):
+        _print_shares(report[key], key.capitalize(), none, console)
+    _print_clusters(report, console)
+    _print_tokens(report, console)
+    if timings and timings.get("steps"):
+        _print_speed(timings, console)
+    print_warnings(report, console, notes=True)
+
+
+def _print_summary(report: Json, console: Console) -> None:
+    summary = report["summary"]
+    console.print(plain(report["recipe"]["name"] or "unnamed recipe", "bold"))
+    console.print(
+        f"{numbers.integer(summary['records'])} records ({numbers.size(summary['bytes_read'])}), "
+        f"{numbers.integer(summary['documents'])} documents, "
+        f"{numbers.integer(summary['documents_kept'])} kept "
+        f"({percent(summary['documents_kept'], summary['documents'])}), "
+        f"{numbers.size(summary['bytes_kept'])} of text"
+        + (f", {numbers.integer(summary['tokens'])} tokens" if summary["tokens"] else ""),
+        highlight=False,
+    )
+    if report["closed"]:
+        console.print(f"ledger closed ({len(report['checks'])} checks)", style="green", highlight=False)
+    else:
+        console.print("ledger open", style="bold red")
+
+
+def _print_rules(report: Json, console: Console) -> None:
+    table = _table("Rules", "rule", "documents", "share", "applies to", "bytes")
+    table.add_column("drops when", overflow="fold")
+    for step in report["steps"]:
+        for rule in step["rules"]:
+            table.add_row(
+                plain(f"{step['step']}.{rule['rule']}", "" if rule["documents"] else "dim"),
+                numbers.integer(rule["documents"]),
+                percent(rule["documents"], step["funnel"]["documents_in"]),
+                numbers.integer(rule["matched"]),
+                numbers.size(rule["bytes"]),
+                plain(numbers.condition(rule["signal"], rule["comparison"], rule["threshold"])),
+            )
+    if table.row_count:
+        console.print(table)
+
+
+def _print_shares(shares: Json, title: str, none: str, console: Console) -> None:
+    table = _table(title, "", "kept", "dropped")
+    for row in shares["values"][:ROWS_SHOWN]:
+        table.add_row(plain(row["value"]), numbers.integer(row["kept"]), numbers.integer(row["dropped"]))
+    rest = shares["values"][ROWS_SHOWN:]
+    for name, kept, dropped in (
+        (
+            "all others",
+            shares["other"]["kept"] + sum(row["kept"] for row in rest),
+            shares["other"]["dropped"] + sum(row["dropped"] for row in rest),
+        ),
+        (none, shares["missing"]["kept"], shares["missing"]["dropped"]),
+    ):
+        if kept or dropped:
+            table.add_row(plain(name, "dim"), numbers.integer(kept), numbers.integer(dropped))
+    if table.row_count:
+        console.print(table)
+
+
+def _print_clusters(report: Json, console: Console) -> None:
+    for step, entry in report["clusters"].items():
+        table = _table(f"Duplicate clusters of {visible(step)}", "size", "clusters", "documents")
+        for bucket in entry["sizes"]:
+            single = bucket["from"] == bucket["to"]
+            table.add_row(
+                str(bucket["from"]) if single else f"{bucket['from']} to {bucket['to']}",
+                numbers.integer(bucket["clusters"]),
+                numbers.integer(bucket["documents"]),
+            )
+        console.print(table)
+
+
+def _print_tokens(report: Json, console: Console) -> None:
+    if report["tokens"]:
+        table = _table("Tokens", "", "count")
+        for name, count in report["tokens"].items():
+            table.add_row(plain(name), numbers.integer(count))
+        console.print(table)
+
+
+def _print_speed(timings: Json, console: Console) -> None:
+    table = _table("Speed", "step", "CPU time", "bytes in", "speed")
+    for entry in timings["steps"]:
+        table.add_row(
+            plain(entry["step"]),
+            numbers.seconds(entry["seconds_cpu"]),
+            numbers.size(entry["bytes_in"]),
+            numbers.speed(entry["bytes_in"], entry["seconds_cpu"]),
+        )
+    console.print(table)
