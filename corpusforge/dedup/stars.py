@@ -1,8 +1,8 @@
 """From similar pairs to fates: keep a document unless a kept, preferred one is similar to it.
 
 Taken in the order of priority, this is the greedy rule (the lexicographically first maximal independent set
-of the graph of verified pairs). It needs no connected components, not even to route: a document's fate follows
-as soon as one preferred neighbour is known to be kept, or all are known to be dropped. So fates spread from
+of the graph of verified pairs). It needs no connected components, not even to route: a document's fate is
+known as soon as one preferred neighbour is known to be kept, or all are known to be dropped. So fates spread from
 the documents without a preferred neighbour in a fixed number of rounds, each one exchange by leader and one
 by member; chains that are longer than the rounds reach are finished by one last greedy pass in priority
 order. The number of rounds that a random order needs is logarithmic (Blelloch, Fineman, Shun, Greedy
