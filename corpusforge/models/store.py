@@ -68,13 +68,13 @@ def find(name_or_path: str) -> Path:
 
 
 def sha256_of(path: Path) -> str:
-    """SHA-256 of a file as hex digits; computed once per (path, size, modification time) and process."""
+    """SHA-256 of a file as hex digits; computed once per process while size, time and inode stay the same."""
     status = path.stat()
-    return _sha256(path, status.st_size, status.st_mtime_ns)
+    return _sha256(path, status.st_size, status.st_mtime_ns, status.st_ino)
 
 
 @lru_cache(maxsize=256)
-def _sha256(path: Path, size: int, modified: int) -> str:
+def _sha256(path: Path, size: int, modified: int, inode: int) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

@@ -50,13 +50,16 @@ def train_language_model(
 
     Every document is normalized and is one sentence of the n-gram model, as in scoring. `vocabulary_size` is
     an upper bound. `order` is 2..6 (KenLM reads no unigram models); `prune` as in `kneser_ney.estimate`.
-    Returns what the JSON file holds: parameters, counts, discounts, and the hashes of both files. The JSON
-    file is written last: without it, a training was cut off.
+    Returns what the JSON file holds: parameters, counts, discounts, and the hashes of both files. The ARPA
+    file is removed first and written last: the pair that makes a model never mixes two trainings.
 
-    Raises `UsageError` when there is no text, or too small a vocabulary for its characters.
+    Raises `UsageError` when there is no text, too small a vocabulary for its characters, or a KenLM binary
+    (``<language>.arpa.bin``) of another training in the folder.
     """
     if not 2 <= order <= 6:
         raise UsageError(f"order {order} is not in 2..6")
+    if (output / f"{language}.arpa.bin").exists():
+        raise UsageError(f"{output} holds {language}.arpa.bin of another training: choose another folder")
     documents, truncated = _prepare(texts, normalization)
     if not documents:
         raise UsageError("there is no text to train a language model on")
@@ -87,10 +90,10 @@ def train_language_model(
             f"{language}.arpa": hashlib.sha256(ngrams.getbuffer()).hexdigest(),
         },
     }
-    (output / f"{language}.json").unlink(missing_ok=True)
+    (output / f"{language}.arpa").unlink(missing_ok=True)
     write_whole(output / f"{language}.sp.model", pieces)
-    write_whole(output / f"{language}.arpa", ngrams.getvalue())
     write_whole(output / f"{language}.json", (canonical_json(description) + "\n").encode())
+    write_whole(output / f"{language}.arpa", ngrams.getvalue())
     return description
 
 
