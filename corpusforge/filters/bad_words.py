@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -48,7 +47,6 @@ def fingerprints(path: str) -> dict[str, str]:
     }
 
 
-@cache
 def load(path: str) -> Mapping[str, Phrases]:
     """Lists by language. Raises `UsageError` for a file that is not UTF-8."""
     lists = {}

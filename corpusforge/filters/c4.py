@@ -11,8 +11,9 @@ Sentences are those of `corpusforge.kernels.sentences` (the reference asks NLTK)
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -147,6 +148,10 @@ class C4(MapStep):
         if self.parameters.bad_words is not None:
             bad_words.load(self.parameters.bad_words)
 
+    @cached_property
+    def _lists(self) -> Mapping[str, Phrases]:
+        return bad_words.load(self.parameters.bad_words)
+
     def measure(self, rows: LiveRows) -> Measured:
         """Decide every line, count for the page rules, and return the removals as edits."""
         texts = rows.texts
@@ -226,7 +231,7 @@ class C4(MapStep):
         """Count bad words per document; null where there is no list for it."""
         if self.parameters.bad_words is None:
             return pa.nulls(len(rows), pa.int64())
-        lists = bad_words.load(self.parameters.bad_words)
+        lists = self._lists
         offsets = rows.texts.lines.document_offsets
         numbers = bad_words.list_numbers(lists, rows.column("lang").to_pylist())
         where = self._page(lines)
