@@ -127,13 +127,10 @@ class BucketReducer(Reducer):
         self._state = LeaderState(max_leaders)
         self._pairs = 0
 
-    def open(self, context: RunContext) -> None:
-        """Start with no bucket."""
-        self._state = LeaderState(self.max_leaders)
-        self._pairs = 0
-
     def reduce(self, batches: Iterator[pa.RecordBatch]) -> Iterator[tuple[str, pa.RecordBatch]]:
         """Yield candidate pairs; the same pair may come from several bands."""
+        self._state = LeaderState(self.max_leaders)
+        self._pairs = 0
         for batch in batches:
             for start in range(0, batch.num_rows, REDUCER_ROWS):
                 columns = columns_of(batch.slice(start, REDUCER_ROWS), ("key", "address", "fingerprint"))
@@ -165,6 +162,7 @@ class RequestReducer(Reducer):
 
     def reduce(self, batches: Iterator[pa.RecordBatch]) -> Iterator[tuple[str, pa.RecordBatch]]:
         """Yield requests."""
+        self._pairs = self._leaders = 0
         pairs = GroupHeads(("key", "member"), ())
         groups = GroupHeads(("key",), ())
         for batch in batches:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from corpusforge.dedup.groups import Columns, GroupHeads, batch_of, columns_of
+from corpusforge.dedup.groups import Columns, GroupHeads, batch_of, columns_of, joined_columns
 from corpusforge.dedup.priority import PRIORITY, binary_of_halves
 from corpusforge.operations import ExchangeSpec, Reducer
 from corpusforge.step import LiveRows, Measured
@@ -92,6 +92,7 @@ class FirstSurvives(Reducer):
     def reduce(self, batches: Iterator[pa.RecordBatch]) -> Iterator[tuple[str, pa.RecordBatch]]:
         """Yield decision rows."""
         name = self.outputs[0].name
+        self._groups = self._dropped = 0
         groups = GroupHeads(self.key, ("address", PRIORITY[3], PRIORITY[4]))
         survivors = Survivors()
         for batch in batches:
@@ -133,7 +134,7 @@ def apply_decisions(rows: LiveRows, exchange: str) -> tuple[Measured, Columns]:
     `sampled`, int64[k] each.
     """
     count = len(rows)
-    joined = columns_of(rows.joined(exchange))
+    joined = joined_columns(rows, exchange, DECISION_SCHEMA)
     place = joined["row"].astype(np.int64)
     drops = joined["duplicate"] == 1
     dropped = place[drops]

@@ -9,6 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from corpusforge.step import LiveRows
+
 Int64 = npt.NDArray[np.int64]
 Bool = npt.NDArray[np.bool_]
 Columns = dict[str, npt.NDArray[Any]]
@@ -20,6 +22,16 @@ def columns_of(batch: pa.RecordBatch, names: Sequence[str] | None = None) -> Col
         name: batch.column(name).to_numpy(zero_copy_only=False)
         for name in (names if names is not None else batch.schema.names)
     }
+
+
+def joined_columns(rows: LiveRows, exchange: str, schema: pa.Schema) -> Columns:
+    """View the rows that `exchange` addressed to a batch, with `row` int64; empty columns when there are none."""
+    joined = rows.joined(exchange)
+    names = [*schema.names, "row"]
+    if joined.num_rows:
+        return columns_of(joined, names)
+    unsigned = {field.name for field in schema if pa.types.is_unsigned_integer(field.type)}
+    return {name: np.zeros(0, np.uint64 if name in unsigned else np.int64) for name in names}
 
 
 def batch_of(schema: pa.Schema, columns: Columns, keep: npt.NDArray[Any] | None = None) -> pa.RecordBatch:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 from pydantic import Field
 
-from corpusforge.dedup.groups import Columns, GroupHeads, batch_of, columns_of
+from corpusforge.dedup.groups import Columns, GroupHeads, batch_of, columns_of, joined_columns
 from corpusforge.dedup.normalize import Normalization
 from corpusforge.dedup.priority import (
     PRIORITY,
@@ -117,6 +117,7 @@ class OwnerReducer(Reducer):
 
     def reduce(self, batches: Iterator[pa.RecordBatch]) -> Iterator[tuple[str, pa.RecordBatch]]:
         """Yield (address, key) of the units to remove."""
+        self._distinct = self._owned_elsewhere = 0
         groups = GroupHeads(("key", "key_low"), ())
         for batch in batches:
             columns = columns_of(batch, OWNED_SCHEMA.names)
@@ -162,7 +163,7 @@ class LineDedup(MapStep):
 
     def measure(self, rows: LiveRows) -> Measured:
         """Remove what is owned elsewhere, and repeats within the document."""
-        owned = _owned_keys(rows.joined(f"{self.instance}.owned"), len(rows))
+        owned = _owned_keys(joined_columns(rows, f"{self.instance}.owned", OWNED_SCHEMA), len(rows))
         spans: list[tuple[int, int, int]] = []
         removed_units = np.zeros(len(rows), np.int64)
         removed_bytes = np.zeros(len(rows), np.int64)
@@ -191,9 +192,8 @@ class LineDedup(MapStep):
         return Measured(signals=signals, edits=_removals(spans, self.parameters.unit))
 
 
-def _owned_keys(joined: pa.RecordBatch, count: int) -> list[set[bytes]]:
+def _owned_keys(columns: Columns, count: int) -> list[set[bytes]]:
     """Keys owned elsewhere, per live row."""
-    columns = columns_of(joined, ("row", "key", "key_low"))
     raw = np.stack([columns["key"], columns["key_low"]], axis=1).astype(">u8").tobytes()
     owned: list[set[bytes]] = [set() for _ in range(count)]
     for place, row in enumerate(columns["row"].tolist()):

@@ -178,6 +178,7 @@ class FateReducer(Reducer):
 
     def reduce(self, batches: Iterator[pa.RecordBatch]) -> Iterator[tuple[str, pa.RecordBatch]]:
         """Yield decisions, and under "table" the members of every survivor."""
+        self._open_edges = self._dropped = 0
         greedy = GreedyPass()
         survivors = Survivors()
         for batch in batches:

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from corpusforge.dedup.buckets import document_shingles, node_keys
-from corpusforge.dedup.groups import Columns, columns_of
+from corpusforge.dedup.buckets import REQUEST_SCHEMA, document_shingles, node_keys
+from corpusforge.dedup.groups import Columns, columns_of, joined_columns
 from corpusforge.dedup.priority import PRIORITY, PRIORITY_FIELDS, priority_columns
 from corpusforge.dedup.stars import EDGE, IDENTICAL, LEADER, MEMBER, SAMPLED, edges_and_markers
 from corpusforge.kernels.jaccard import overlaps
@@ -27,6 +27,8 @@ UInt64 = npt.NDArray[np.uint64]
 
 LEADS, COMPARED, NOT_COMPARED = 0, 1, 2
 """Roles of a set in its group: the leader's, one to compare with it, one beyond its document's budget."""
+
+STATISTICS = ("compared", "similar", "sampled_pairs", "over_budget")
 
 MINIMUM_COMPARISONS = 4
 """Comparisons that a document of any length is given."""
@@ -58,7 +60,7 @@ class SetEmitter(Emitter):
 
     def emit(self, rows: LiveRows) -> pa.RecordBatch:
         """One row per request; beyond the document's budget of hashes the row comes without them."""
-        asked = columns_of(rows.joined(self.requests))
+        asked = joined_columns(rows, self.requests, REQUEST_SCHEMA)
         place = asked["row"].astype(np.int64)
         documents, owner = np.unique(place, return_inverse=True)
         offsets, hashes = document_shingles(rows.texts.take(documents), self.parameters.ngram)
@@ -106,12 +108,13 @@ class VerifyReducer(Reducer):
     def __init__(self, threshold: float, output: ExchangeSpec) -> None:
         self.threshold = int(Decimal(str(threshold)) * RATIO)
         self.outputs = (output,)
-        self._counts = {"compared": 0, "similar": 0, "sampled_pairs": 0, "over_budget": 0}
+        self._counts = dict.fromkeys(STATISTICS, 0)
         self._key = -1
         self._leader: tuple[UInt64, int, dict[str, Any]] | None = None
 
     def reduce(self, batches: Iterator[pa.RecordBatch]) -> Iterator[tuple[str, pa.RecordBatch]]:
         """Yield edges and markers for the first round of stars."""
+        self._counts = dict.fromkeys(STATISTICS, 0)
         self._key, self._leader = -1, None
         for batch in batches:
             edges = self._edges_of(batch)
