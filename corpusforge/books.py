@@ -252,7 +252,7 @@ def _cluster_sizes(location: str) -> Iterator[int]:
 
 
 def _environment(layout: RunLayout, plan: Plan) -> dict[str, Any]:
-    versions = {}
+    versions: dict[str, str | None] = {}
     for name in PACKAGES:
         try:
             versions[name] = importlib.metadata.version(name)

@@ -11,7 +11,7 @@ import io
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -31,7 +31,7 @@ FAN_IN = 128
 
 def partition_numbers(spec: ExchangeSpec, batch: pa.RecordBatch, partitions: int) -> npt.NDArray[np.int64]:
     """Partition int64[n] of each row: the prefix of the key's hash, or the shard of the key's address."""
-    key = batch.column(spec.order[0]).to_numpy(zero_copy_only=False)
+    key: npt.NDArray[Any] = batch.column(spec.order[0]).to_numpy(zero_copy_only=False)
     if spec.partition_by == "shard":
         return shard_of(key.astype(np.int64))
     if partitions == 1:
@@ -203,7 +203,7 @@ class _Cursor:
     def _rows_through(self, bound: tuple[int, ...]) -> int:
         """Binary search, column by column: the rows are sorted by the order columns."""
         assert self.batch is not None
-        low, high = 0, self.batch.num_rows
+        low, high = 0, int(self.batch.num_rows)
         for name, value in zip(self._spec.order, bound):
             column = self.batch.column(name).to_numpy(zero_copy_only=False)[low:high]
             left = low + int(np.searchsorted(column, column.dtype.type(value), "left"))
@@ -239,7 +239,7 @@ def _merge_in_rounds(spec: ExchangeSpec, sources: Sequence[io.RawIOBase]) -> Ite
         merged: list[BinaryIO] = []
         try:
             for start in range(0, len(sources), FAN_IN):
-                file = (Path(folder) / f"{start}.run").open("w+b")
+                file: BinaryIO = (Path(folder) / f"{start}.run").open("w+b")
                 merged.append(file)
                 write_run(file, spec.schema, merge_runs(spec, sources[start : start + FAN_IN]))
             yield from merge_runs(spec, [FileSlice(file, 0, file.seek(0, io.SEEK_END)) for file in merged])

@@ -98,18 +98,19 @@ def _overlay(before: Edits, after: Edits) -> Edits:
     swallowed = (candidate >= 0) & (after_end[np.maximum(candidate, 0)] >= before_end)
     swallowed &= after_end[np.maximum(candidate, 0)] > after_start[np.maximum(candidate, 0)]
     kept = np.flatnonzero(~swallowed)
+    indices = kept.tolist()
     rows = np.concatenate([before.rows[kept], after.rows])
     starts = np.concatenate([before.starts[kept], after.starts])
     ends = np.concatenate([before.ends[kept], after.ends])
     order = np.lexsort([ends, starts, rows])
-    replacements = [before.replacements[index] for index in kept] + list(after.replacements)
-    rules = [before.rules[index] for index in kept] + list(after.rules)
+    replacements = [before.replacements[index] for index in indices] + list(after.replacements)
+    rules = [before.rules[index] for index in indices] + list(after.rules)
     return Edits(
         rows[order],
         starts[order],
         ends[order],
-        [replacements[index] for index in order],
-        [rules[index] for index in order],
+        [replacements[index] for index in order.tolist()],
+        [rules[index] for index in order.tolist()],
     )
 
 
@@ -132,8 +133,8 @@ def select_rows(edits: Edits, rows: Int64) -> Edits:
         position[chosen],
         edits.starts[chosen],
         edits.ends[chosen],
-        [edits.replacements[index] for index in chosen],
-        [edits.rules[index] for index in chosen],
+        [edits.replacements[index] for index in chosen.tolist()],
+        [edits.rules[index] for index in chosen.tolist()],
     )
 
 

@@ -34,6 +34,8 @@ class ParquetFileWriter:
         )
         self.schema = schema
         self.rows = 0
+        self.facts: dict[str, Any] = {}
+        """Bytes, hash, rows and digests, once the file is committed."""
         self._digests = {name: hashlib.sha256() for name in schema.names}
 
     def write(self, batch: pa.RecordBatch) -> None:
@@ -47,6 +49,10 @@ class ParquetFileWriter:
     def close(self) -> None:
         """Write the footer."""
         self._writer.close()
+
+    def abandon(self) -> None:
+        """Never write the footer: the file under it is gone."""
+        self._writer.is_open = False
 
     @property
     def digests(self) -> dict[str, str]:
@@ -85,12 +91,16 @@ def _digest_column(digest: Any, column: pa.Array) -> None:
 
 @contextmanager
 def commit_parquet(location: str, schema: pa.Schema) -> Iterator[ParquetFileWriter]:
-    """Write one Parquet file atomically; `writer.facts` holds bytes, hash, rows and digests afterwards."""
+    """Write one Parquet file atomically; `writer.facts` is filled when the block has ended."""
     with storage.commit(location) as file:
         writer = ParquetFileWriter(file, schema)
-        yield writer
+        try:
+            yield writer
+        except BaseException:
+            writer.abandon()
+            raise
         writer.close()
-    writer.facts = {  # type: ignore[attr-defined]
+    writer.facts = {
         "bytes": file.bytes_written,
         "sha256": file.sha256,
         "rows": writer.rows,

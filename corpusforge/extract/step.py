@@ -91,6 +91,8 @@ class Extract(MapStep):
         Signal("title", scale=0, type=pa.string(), description="the page's title"),
     )
     rules: ClassVar[Sequence[Rule]] = (Rule("min_characters", "characters", "below"),)
+    reads: ClassVar[str] = "none"
+    materializes: ClassVar[bool] = True
 
     def check(self) -> None:
         """Raise `MissingExtraError` when Trafilatura is asked for and not installed."""

@@ -15,8 +15,8 @@ from corpusforge.step import Step, StepParameters
 if TYPE_CHECKING:
     from corpusforge.plan import PlanBuilder
 
-PACKING = "pack"
-"""Name under which the packing stage is known to the mixture."""
+Format = Literal["mds", "megatron"]
+"""Shard formats that `mix` writes: packed rows, document streams."""
 
 
 class PackParameters(StepParameters):
@@ -44,8 +44,7 @@ class Pack(Step):
         body = PackBody(
             "tokenize", parameters.sequence_length + 1, parameters.mode, parameters.window, epochs
         )
-        stage = builder.add(self.instance, body, len(builder.shards))
-        builder.packing = stage
+        builder.packing = builder.add(self.instance, body, len(builder.shards))
 
 
 class MixParameters(StepParameters):
@@ -54,7 +53,7 @@ class MixParameters(StepParameters):
     weights: dict[str, float] = Field(
         default_factory=dict, description="shares of the sources in tokens; may be empty with one source"
     )
-    formats: list[Literal["mds", "megatron"]] = Field(default_factory=lambda: ["mds", "megatron"])
+    formats: list[Format] = Field(default_factory=lambda: list[Format](["mds", "megatron"]))
     files: int | None = Field(None, ge=1, description="folders of packed rows; null: one per input shard")
     token_type: Literal["int32", "uint16"] = Field(
         "int32", description="what MDS rows store (int32: llm-foundry)"
@@ -85,6 +84,7 @@ class Mix(Step):
         mixture = builder.add(value, MixtureBody(packing.id, packing.tasks, weights), 1)
         builder.register_value(value, mixture)
         spec = row_exchange(f"{self.instance}.rows")
+        assert isinstance(packing.body, PackBody)
         capacity = packing.body.capacity
         rows_body = RowsBody(
             "tokenize", packing.id, value, spec, weights, capacity, files, self.parameters.formats

@@ -256,11 +256,11 @@ def _apply_edits(
         mapped.rows[counted],
         mapped.starts[counted],
         mapped.ends[counted],
-        [mapped.replacements[index] for index in counted],
-        [mapped.rules[index] for index in counted],
+        [mapped.replacements[index] for index in counted.tolist()],
+        [mapped.rules[index] for index in counted.tolist()],
     )
     facts = []
-    for index in counted:
+    for index in counted.tolist():
         row, rule = int(edits.rows[index]), edits.rules[index]
         removed = int(edits.ends[index] - edits.starts[index])
         inserted = len(edits.replacements[index].encode("utf-8"))
@@ -274,7 +274,7 @@ def _decide(batch: Batch, step: MapStep, output: StepOutput) -> None:
     for rule in step.rules:
         threshold = getattr(step.parameters, rule.name)
         dropped = drops(rule, by_name[rule.signal], output.signals[rule.signal], threshold)
-        for row in np.flatnonzero(dropped):
+        for row in np.flatnonzero(dropped).tolist():
             if batch.verdicts[row] is None:
                 batch.verdicts[row] = output.verdicts[row] = f"{step.instance}.{rule.name}"
 
@@ -289,7 +289,7 @@ def _account(
 ) -> None:
     before, converted = sizes
     sources = batch.columns["source"].to_pylist()
-    for row in np.flatnonzero(was_kept):
+    for row in np.flatnonzero(was_kept).tolist():
         account = accounts.setdefault(sources[row], ledger.new_step_account())
         account["documents_in"] += 1
         account["bytes_in"] += int(before[row])

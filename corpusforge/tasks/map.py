@@ -58,7 +58,8 @@ class MapBody(Body):
     ) -> None:
         """Run the steps over the given batches, calling `after` behind each; `errors` are written first."""
         context = task.run_context()
-        for part in [*self.steps, *self.folders.values(), *([self.emitter] if self.emitter else [])]:
+        parts: list[Any] = [*self.steps, *self.folders.values(), *([self.emitter] if self.emitter else [])]
+        for part in parts:
             part.open(context)
         with ExitStack() as stack:
             state = _MapState(self, task, result, stack)

@@ -168,4 +168,7 @@ def _file_facts(file: SourceFile) -> dict[str, Any]:
 
 
 def _sha256(stream: BinaryIO) -> str:
-    return hashlib.file_digest(stream, "sha256").hexdigest()
+    digest = hashlib.sha256()
+    while block := stream.read(1 << 20):
+        digest.update(block)
+    return digest.hexdigest()

@@ -124,7 +124,7 @@ def _restore(
             if has_text:
                 batch.views.replay(item.step, views.from_arrow(row.column("@edits")))
             after = row.column("@bytes").to_numpy(zero_copy_only=False)
-            batch.sizes = np.asarray(after, np.int64)
+            batch.sizes = np.array(after, np.int64)
     batch.extra["duplicate_of"] = pa.array(twins, pa.binary(16))
     return batch
 

@@ -1,0 +1,90 @@
+"""Recipes: every mistake is named with its line and the nearest valid name, before any work."""
+
+from __future__ import annotations
+
+import pytest
+import yaml
+
+from corpusforge import recipe as recipes
+from corpusforge.errors import UsageError
+from corpusforge.recipe import difference, load_text, make_step
+
+GOOD = """\
+name: small
+sources:
+  commoncrawl: {}
+steps:
+  - extract
+  - gopher_quality: {min_words: 20}
+"""
+
+
+def test_a_recipe_resolves_to_every_parameter_and_reads_itself_back():
+    loaded = load_text(GOOD, "small.yaml")
+    resolved = loaded.resolved()
+    assert resolved["steps"][1]["gopher_quality"]["min_words"] == 20
+    assert resolved["steps"][1]["gopher_quality"]["max_words"] == 100_000, "the rule set fills what is not given"
+    again = load_text(loaded.to_yaml(), "recipe.yaml")
+    assert again.resolved() == resolved
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "words"),
+    [
+        (GOOD.replace("min_words", "min_word"), "small.yaml:6", "did you mean 'min_words'"),
+        (GOOD.replace("gopher_quality", "gopher_qualiti"), "small.yaml:6", "did you mean 'gopher_quality'"),
+        (GOOD.replace("commoncrawl", "comoncrawl"), "small.yaml:3", "did you mean 'commoncrawl'"),
+        (GOOD.replace("name: small", "nmae: small"), "small.yaml:1", "did you mean 'name'"),
+        (GOOD.replace("20", "many"), "small.yaml:6", "min_words"),
+        (GOOD.replace("20", "true"), "small.yaml:6", "min_words"),
+        (GOOD + "  - extract\n", "", "two steps are called 'extract'"),
+        (GOOD + "name: again\n", "small.yaml:7", "stands twice"),
+        (GOOD.replace("steps:", "steps: ["), "small.yaml", ""),
+        (GOOD.replace("{min_words: 20}", "{rules: gopher_quality@papr}"), "small.yaml:6", "gopher_quality@paper"),
+        ("just text", "small.yaml:1", "mapping"),
+        ("name: empty\n", "small.yaml:1", "list of at least one step"),
+    ],
+)
+def test_mistakes_name_file_line_and_nearest_name(text, place, words):
+    with pytest.raises(UsageError) as caught:
+        load_text(text, "small.yaml")
+    assert place in str(caught.value)
+    assert words in str(caught.value)
+
+
+def test_settings_win_over_the_recipe_and_their_mistakes_are_named():
+    loaded = load_text(GOOD, "small.yaml", ["gopher_quality.min_words=30", "seed=7"])
+    assert loaded.steps[1].parameters.min_words == 30
+    assert loaded.options.seed == 7
+    with pytest.raises(UsageError, match=r"no step or source 'gopher'.*did you mean"):
+        load_text(GOOD, "small.yaml", ["gopher.min_words=30"])
+    with pytest.raises(UsageError, match=r"step\.parameter=value"):
+        load_text(GOOD, "small.yaml", ["gopher_quality.min_words"])
+
+
+def test_a_step_may_stand_twice_under_another_name():
+    text = GOOD + "  - gopher_quality: {as: strict, min_words: 100}\n"
+    loaded = load_text(text, "small.yaml", ["strict.min_words=200"])
+    assert [step.instance for step in loaded.steps] == ["extract", "gopher_quality", "strict"]
+    assert loaded.steps[2].parameters.min_words == 200
+    assert loaded.steps[1].parameters.min_words == 20
+
+
+def test_steps_from_python_get_their_rule_set():
+    assert make_step("gopher_quality").parameters.min_words == 50
+    assert make_step("gopher_quality", min_words=1).parameters.min_words == 1
+    with pytest.raises(UsageError, match="unknown parameter"):
+        make_step("gopher_quality", min_word=1)
+
+
+def test_all_shipped_recipes_load():
+    from corpusforge import rulesets
+
+    for name in rulesets.names("pipelines"):
+        assert recipes.load(name).options.name == name
+
+
+def test_difference_names_each_path():
+    old, new = yaml.safe_load(GOOD), yaml.safe_load(GOOD.replace("20", "30"))
+    assert difference(old, new) == ["steps[1].gopher_quality.min_words: 20 -> 30"]
+    assert difference(old, old) == []
