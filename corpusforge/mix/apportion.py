@@ -114,17 +114,6 @@ class Apportionment:
         places: Int64 = ordinals // len(within) * self.period + within[ordinals % len(within)]
         return places
 
-    def place(self, source: str, ordinals: Int64) -> Int64:
-        """Rows int64[n] that are the `ordinals`-th (from 0) of `source`: undoes `ordinal`.
-
-        Raises `ValueError` for a source without a positive weight.
-        """
-        number = self.sources.index(source)
-        within = np.flatnonzero(self._table == number).astype(np.int64)
-        periods, rest = np.divmod(np.asarray(ordinals, np.int64), len(within))
-        rows: Int64 = periods * self.period + within[rest]
-        return rows
-
     def counts(self, rows: int) -> dict[str, int]:
         """Rows of each source among the first `rows`."""
         periods, rest = divmod(rows, self.period)

@@ -7,7 +7,7 @@ number of threads in the model, and its results may depend on the order of sente
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Literal
 
@@ -54,7 +54,7 @@ class TokenizerParameters(StepParameters):
     maximum_piece_characters: int = Field(default=16, ge=1, le=512)
     maximum_sentence_bytes: int = Field(default=4192, ge=64, le=1 << 20)
     """Lines longer than this are cut at a space, else between characters."""
-    sample_bytes: int | dict[str, int] = 200_000_000
+    sample_bytes: int | dict[str, int] = 50_000_000
     """Text to train on: bytes of every source, or bytes by source."""
     unknown_id: int = 0
     begin_id: int = 1
@@ -103,8 +103,8 @@ def train(texts: Iterable[str], parameters: TokenizerParameters) -> bytes:
     """Train on `texts` in the order given and return the model's bytes: equal texts give equal bytes.
 
     SentencePiece keeps the sentences in memory, and then the distinct words and pairs: 64 MB of web text took
-    500 MB beyond the texts themselves, and 9.6 CPU seconds. Raises `corpusforge.errors.RunFailedError` when SentencePiece cannot make a vocabulary
-    of them (no text, or an alphabet larger than the vocabulary).
+    500 MB beyond the texts themselves, and 9.6 CPU seconds. Raises `corpusforge.errors.RunFailedError` when
+    SentencePiece cannot make a vocabulary of them (no text, or an alphabet larger than the vocabulary).
     """
     from sentencepiece import SentencePieceTrainer
 
@@ -137,7 +137,7 @@ def _options(parameters: TokenizerParameters) -> dict[str, Any]:
         "bos_id": parameters.begin_id,
         "eos_id": parameters.end_id,
         "pad_id": parameters.pad_id,
-        "control_symbols": list(parameters.control_symbols),
+        "control_symbols": parameters.control_symbols,
         # SentencePiece would otherwise draw sentences at random, and store the number of threads.
         "input_sentence_size": 0,
         "shuffle_input_sentence": False,

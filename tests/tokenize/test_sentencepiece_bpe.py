@@ -138,7 +138,7 @@ def test_parameters_reach_the_model() -> None:
     assert "▁quick" in pieces
     assert not any(sum(character.isdigit() for character in piece) > 1 for piece in pieces if piece[0] != "<")
     changed = TokenizerParameters(
-        vocabulary_size=400, pad_id=3, control_symbols=("<fim>",), split_digits=False
+        vocabulary_size=400, pad_id=3, control_symbols=["<fim>"], split_digits=False
     )
     other = Encoder(train([text for _, text in documents()], changed))
     assert other.pad_id == 3
