@@ -9,6 +9,9 @@ Normalization = Literal["none", "whitespace", "lower_alnum"]
 
 _NOT_ALPHANUMERIC = re.compile(r"[\W_]+")
 
+_ASCII_LOWER = bytes(range(256)).lower()
+_ASCII_REMOVED = bytes(byte for byte in range(128) if not chr(byte).isalnum())
+
 
 def normalized(text: bytes, normalization: Normalization) -> bytes:
     """Normalize UTF-8 bytes; those that are not UTF-8 count as U+FFFD.
@@ -18,6 +21,9 @@ def normalized(text: bytes, normalization: Normalization) -> bytes:
     """
     if normalization == "none":
         return text
+    if normalization == "lower_alnum" and text.isascii():
+        # The same result as below, several times as fast.
+        return text.translate(_ASCII_LOWER, _ASCII_REMOVED)
     string = text.decode("utf-8", "replace")
     if normalization == "whitespace":
         return " ".join(string.split()).encode("utf-8")

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from corpusforge.dedup.normalize import Normalization, normalized
 
@@ -16,8 +15,7 @@ _LINE_END = re.compile(rb"\n")
 _PARAGRAPH_END = re.compile(rb"\n(?:[ \t\r]*\n)+")
 
 
-@dataclass(frozen=True, slots=True)
-class Unit:
+class Unit(NamedTuple):
     """A unit that may be removed: bytes `start` to `end` of the text, its separator included.
 
     `key` is the 128-bit hash of its normalized content in its scope.
@@ -52,7 +50,8 @@ def units(
     Those with fewer than `min_words` words (between white space) or `min_characters` characters, or with
     nothing left by the normalization, do not. Units of different `scope` never have the same key.
     """
-    scoped = hashlib.blake2b(scope, digest_size=16, person=b"corpusforge-unit").digest()
+    scope_digest = hashlib.blake2b(scope, digest_size=16).digest()
+    scoped = hashlib.blake2b(scope_digest, digest_size=16, person=b"corpusforge-unit")
     found = []
     for start, content_end, end in unit_spans(text, kind):
         content = text[start:content_end]
@@ -63,7 +62,9 @@ def units(
             continue
         if min_characters > 1 and len(content) < 4 * min_characters and _characters(content) < min_characters:
             continue
-        found.append(Unit(start, end, hashlib.blake2b(value, digest_size=16, key=scoped).digest()))
+        digest = scoped.copy()
+        digest.update(value)
+        found.append(Unit(start, end, digest.digest()))
     return found
 
 

@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from corpusforge.dedup.normalize import normalized
 
@@ -17,6 +21,13 @@ from corpusforge.dedup.normalize import normalized
 )
 def test_normalizations(text: str, normalization: str, expected: str) -> None:
     assert normalized(text.encode(), normalization) == expected.encode()  # type: ignore[arg-type]
+
+
+@given(st.text(st.characters(max_codepoint=127), max_size=20), st.sampled_from(["whitespace", "lower_alnum"]))
+def test_ascii_is_no_special_case(text: str, normalization: Any) -> None:
+    longer = normalized((text + " é").encode(), normalization).decode()
+    ending = (" é" if text.split() else "é") if normalization == "whitespace" else "é"
+    assert normalized(text.encode(), normalization).decode() + ending == longer
 
 
 def test_bytes_that_are_no_text_are_replaced() -> None:
