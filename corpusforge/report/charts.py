@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
+from corpusforge.report.examples import visible
 from corpusforge.report.histogram import bin_edges, fixed_point, quantile
 from corpusforge.report.numbers import decimal, integer, percent
 
@@ -21,6 +22,7 @@ RIGHT = 12
 TOP = 26
 BOTTOM = 26
 COLUMNS = 52
+LEAST_WIDTH = 0.25
 THRESHOLDS_SHOWN = 6
 
 
@@ -140,7 +142,7 @@ def thresholds_of(rule: Json) -> list[tuple[str, float]]:
     numbers = [(str(name), number) for name, number in named if fixed_point(number, scale) is not None]
     shift = 1.0 if scale == 1 and rule["comparison"] in ("above", "at_most") else 0.0
     shown = numbers[:THRESHOLDS_SHOWN]
-    return [(f"{name} {decimal(number)}".strip(), float(number) + shift) for name, number in shown]
+    return [(visible(f"{name} {decimal(number)}".strip()), float(number) + shift) for name, number in shown]
 
 
 def histogram(kept: Json, dropped: Json, label: str, rule: Json | None = None) -> Markup:
@@ -275,12 +277,13 @@ def _tips(
 
 def bar(parts: Sequence[tuple[str, int]], whole: int, label: str) -> Markup:
     """Draw a horizontal stacked bar of (class, amount) against a whole; what is not zero stays visible."""
+    shown = [(kind, amount) for kind, amount in parts if amount > 0 and whole > 0]
+    widths = [max(100 * amount / whole, LEAST_WIDTH) for _, amount in shown]
+    over = sum(widths) - 100
+    if over > 0:
+        widths[widths.index(max(widths))] -= over
     drawn, left = [], 0.0
-    for kind, amount in parts:
-        if amount <= 0 or whole <= 0:
-            continue
-        width = max(100 * amount / whole, 0.25)
-        width = min(width, 100 - left)
+    for (kind, _), width in zip(shown, widths):
         drawn.append(
             Markup('<rect class="{}" x="{:.3f}%" y="0" width="{:.3f}%" height="100%"/>').format(
                 kind, left, width
@@ -288,5 +291,5 @@ def bar(parts: Sequence[tuple[str, int]], whole: int, label: str) -> Markup:
         )
         left += width
     return Markup('<svg class="bar" role="img" aria-label="{}">{}</svg>').format(
-        escape(label), Markup("").join(drawn)
+        visible(label), Markup("").join(drawn)
     )

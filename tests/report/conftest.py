@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -343,6 +344,12 @@ def make_run(count: int = 4000) -> Run:
             ],
         },
     )
+
+
+@pytest.fixture(scope="session")
+def made() -> SimpleNamespace:
+    """The makers of this module, for tests that need data of their own."""
+    return SimpleNamespace(gopher_batch=gopher_batch, gopher_statistics=gopher_statistics, make_run=make_run)
 
 
 @pytest.fixture(scope="session")
