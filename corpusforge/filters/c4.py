@@ -280,7 +280,7 @@ def _edits(texts: Texts, lines: _Lines) -> Edits:
     """Removals of the lines that go, and trimming and citations in those that stay.
 
     A line takes the line feed before it along, or, when no line before it stays, the one behind it: what
-    remains is joined by single line feeds.
+    remains is joined by single line feeds. Neighbouring lines that go by one rule make one edit.
     """
     view = texts.lines
     kept = lines.kept
@@ -294,12 +294,26 @@ def _edits(texts: Texts, lines: _Lines) -> Edits:
     ends = view.ends[gone] + (~follows & ~last)[gone]
     inside = kept[lines.removed[0]]
     line, start, end, rule = (column[inside] for column in lines.removed)
-    every_line = np.concatenate([gone, line])
-    every_start, every_end = np.concatenate([starts, start]), np.concatenate([ends, end])
-    every_rule = np.concatenate([lines.fates[gone].astype(np.int64), rule])
-    filled = np.flatnonzero(every_end > every_start)
-    order = filled[np.argsort(every_start[filled], kind="stable")]
-    rows = documents[every_line[order]]
-    begin = texts.offsets[rows]
-    names = [EDIT_RULES[index] for index in every_rule[order].tolist()]
-    return Edits(rows, every_start[order] - begin, every_end[order] - begin, [""] * len(names), names)
+    spans = _merged(
+        documents[np.concatenate([gone, line])],
+        np.concatenate([starts, start]),
+        np.concatenate([ends, end]),
+        np.concatenate([lines.fates[gone].astype(np.int64), rule]),
+    )
+    begin = texts.offsets[spans[0]]
+    names = [EDIT_RULES[index] for index in spans[3].tolist()]
+    return Edits(spans[0], spans[1] - begin, spans[2] - begin, [""] * len(names), names)
+
+
+def _merged(rows: Int64, starts: Int64, ends: Int64, rules: Int64) -> tuple[Int64, Int64, Int64, Int64]:
+    """Sort spans by start, leave empty ones out, and join neighbours of one row and rule.
+
+    A page of a million blank lines so makes one edit.
+    """
+    filled = np.flatnonzero(ends > starts)
+    order = filled[np.argsort(starts[filled], kind="stable")]
+    rows, starts, ends, rules = rows[order], starts[order], ends[order], rules[order]
+    joins = (rows[1:] == rows[:-1]) & (rules[1:] == rules[:-1]) & (starts[1:] == ends[:-1])
+    first, last = np.ones(len(rows), np.bool_), np.ones(len(rows), np.bool_)
+    first[1:], last[:-1] = ~joins, ~joins
+    return rows[first], starts[first], ends[last], rules[first]

@@ -170,6 +170,14 @@ def test_a_removed_line_takes_one_line_feed_along(measure: Callable[..., Measure
     assert edited(texts, measured) == [f"{GOOD}\n{GOOD}", GOOD, GOOD, "", ""]
 
 
+def test_neighbours_make_one_edit(measure: Callable[..., Measured]) -> None:
+    edits = measure(step(), ["\n" * 1000 + "no\nno\n" + "few words.\n", "\n"]).edits
+    assert edits is not None
+    found = list(zip(edits.rows.tolist(), edits.starts.tolist(), edits.ends.tolist(), edits.rules))
+    rules = "terminal_punctuation", "min_words_per_line"
+    assert found == [(0, 0, 1006, rules[0]), (0, 1006, 1017, rules[1]), (1, 0, 1, rules[0])]
+
+
 @pytest.mark.parametrize(
     ("rule", "kept", "dropped"),
     [
