@@ -20,11 +20,8 @@ from resiliparse.parse.html import HTMLTree
 from corpusforge.errors import MissingExtraError
 from corpusforge.kernels.html_scan import PageShape, scan_html
 
-_CONTROLS = {code: None for code in (*range(0x20), *range(0x7F, 0xA0)) if code not in (9, 10)} | {
-    0x85: "\n",
-    0x0B: "\n",
-    0x0C: "\n",
-}
+_LINE_ENDS = re.compile("\r\n?|[\x0b\x0c\x85]")
+_CONTROLS = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f]+")
 _TRAILING = re.compile(r"[ \t\u00a0]+(?=\n)")
 _BLANK_LINES = re.compile(r"\n{4,}")
 
@@ -69,7 +66,7 @@ def measure_page(html: bytes, limits: Limits) -> PageShape:
     """Scan a page's UTF-8 bytes. Raises `PageLimitError` when it is over a limit."""
     if len(html) > limits.max_bytes:
         raise PageLimitError("page_too_large", f"{len(html)} bytes of HTML, more than {limits.max_bytes}")
-    shape = scan_html(np.frombuffer(html, np.uint8))
+    shape = scan_html(np.frombuffer(html, np.uint8), limits.max_depth)
     for kind, value, limit in (
         ("too_many_nodes", shape.nodes, limits.max_nodes),
         ("too_deep", shape.depth, limits.max_depth),
@@ -128,11 +125,11 @@ def clean_text(text: str) -> str:
 
     Unicode is not normalized: what the page says is kept.
     """
-    text = text.replace("\r\n", "\n").replace("\r", "\n").translate(_CONTROLS)
+    text = _CONTROLS.sub("", _LINE_ENDS.sub("\n", text))
     text = _TRAILING.sub("", text)
     return _BLANK_LINES.sub("\n\n\n", text).strip(" \n\t\u00a0")
 
 
 def clean_title(title: str) -> str:
     """Join a title's words with single spaces; at most 1000 characters."""
-    return " ".join(title.translate(_CONTROLS).split())[:1000]
+    return " ".join(_CONTROLS.sub(" ", title).split())[:1000]

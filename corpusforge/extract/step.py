@@ -20,6 +20,7 @@ from corpusforge.extract.html import (
     measure_page,
     trafilatura_extractor,
 )
+from corpusforge.kernels.html_scan import CAPACITY
 from corpusforge.sources.charset import decode
 from corpusforge.step import LiveRows, MapStep, Measured, Rule, RunContext, Signal, StepParameters
 
@@ -56,7 +57,7 @@ class Parameters(StepParameters):
     """Longest page in bytes of UTF-8."""
     max_nodes: int = Field(default=1_000_000, gt=0)
     """Most elements of a page: start tags, with those that the parser repeats."""
-    max_depth: int = Field(default=1000, gt=0)
+    max_depth: int = Field(default=1000, gt=0, lt=CAPACITY)
     """Deepest nesting of elements. (Chromium's parser stops nesting at 512.)"""
     max_attributes: int = Field(default=2000, gt=0)
     """Most attributes of one tag: the parser's cost is quadratic in them."""

@@ -1,4 +1,9 @@
-"""A page's shape before it is parsed."""
+"""A page's shape before it is parsed: how many nodes, how deep, how many attributes.
+
+The kernel follows the tokenizer and the stack of open elements of the HTML standard (sections 13.2.5 and 13.2.6)
+closely enough to tell what a conforming parser would build, but builds nothing. Where it departs, it means to err
+towards deeper trees, so that a page within the limits is a page that the parser can digest.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +14,145 @@ import numpy as np
 import numpy.typing as npt
 from numba import types
 
+from corpusforge.kernels.html_tokens import (
+    hash_name,
+    is_letter,
+    name_hash,
+    read_tag,
+    skip_declaration,
+    skip_raw,
+)
+
+VOID = 1
+FORMATTING = 2
+SPECIAL = 4
+BARRIER = 8
+MARKER = 16
+RAW = 32
+CELL = 64
+ROW = 128
+ITEM = 256
+LOOSE = 512
+CLOSES_PARAGRAPH = 1024
+FOREIGN = 2048
+INTEGRATION = 4096
+BREAKOUT = 8192
+TABLE = 16384
+NEVER = 32768
+HEADING = 65536
+OPTION = 131072
+SELF_SCOPED = 262144
+PARAGRAPH = 524288
+SCRIPT = 1 << 20
+PLAINTEXT = 1 << 21
+SECTION = 1 << 22
+BUTTON = 1 << 23
+TEMPLATE = 1 << 24
+FORM = 1 << 25
+MATHEMATICAL = 1 << 26
+MATH_INTEGRATION = 1 << 27
+FOREIGN_ONLY = 1 << 28
+LINK = 1 << 29
+ENDS = 1 << 30
+LIST = 1 << 31
+
+_GROUPS = {
+    VOID: "area base br col embed hr img input link meta source track wbr param keygen frame basefont bgsound image",
+    FORMATTING: "a b big code em font i nobr s small strike strong tt u",
+    SPECIAL: "address applet area article aside base basefont bgsound blockquote body br button caption center col "
+    "colgroup dd details dir div dl dt embed fieldset figcaption figure footer form frame frameset h1 h2 h3 h4 h5 "
+    "h6 head header hgroup hr html iframe img input keygen li link listing main marquee menu meta nav noembed "
+    "noframes noscript object ol p param plaintext pre script search section select source style summary table "
+    "tbody td template textarea tfoot th thead title tr track ul wbr xmp "
+    "mi mo mn ms mtext annotation-xml foreignobject desc",
+    BARRIER: "applet caption html table td th marquee object template mi mo mn ms mtext annotation-xml "
+    "foreignobject desc title select",
+    MARKER: "applet caption td th marquee object template",
+    RAW: "script style textarea title xmp iframe noembed noframes",
+    CELL: "td th caption",
+    ROW: "tr tbody thead tfoot colgroup",
+    SECTION: "tbody thead tfoot colgroup caption",
+    ITEM: "li dd dt",
+    LOOSE: "address div p",
+    CLOSES_PARAGRAPH: "address article aside blockquote center details dialog dir div dl fieldset figcaption figure "
+    "footer header hgroup main menu nav ol p search section summary ul h1 h2 h3 h4 h5 h6 pre listing form li dd dt "
+    "plaintext xmp",
+    FOREIGN: "svg math",
+    INTEGRATION: "foreignobject desc title",
+    MATH_INTEGRATION: "mi mo mn ms mtext",
+    FOREIGN_ONLY: "mi mo mn ms mtext annotation-xml foreignobject desc",
+    BREAKOUT: "b big blockquote body br center code dd div dl dt em embed h1 h2 h3 h4 h5 h6 head hr i img li listing "
+    "menu meta nobr ol p pre ruby s small span strong strike sub sup table tt u ul var",
+    TABLE: "table",
+    NEVER: "html head body",
+    HEADING: "h1 h2 h3 h4 h5 h6",
+    OPTION: "option",
+    SELF_SCOPED: "a nobr",
+    PARAGRAPH: "p",
+    SCRIPT: "script",
+    PLAINTEXT: "plaintext",
+    BUTTON: "button",
+    TEMPLATE: "template",
+    FORM: "form",
+    LINK: "a",
+    ENDS: "address applet article aside blockquote button center dd details dialog dir div dl dt fieldset figcaption "
+    "figure footer form h1 h2 h3 h4 h5 h6 header hgroup li listing main marquee menu nav object ol p pre search "
+    "section select summary template ul",
+    LIST: "ul ol",
+    MATHEMATICAL: "math",
+}
+"""Names of the HTML standard by what they do to the stack of open elements."""
+
+_SAME = {**{f"h{level}": "h1" for level in range(2, 7)}, "dt": "dd"}
+"""Elements that close one another."""
+
+
+def _table() -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.int64], npt.NDArray[np.uint64]]:
+    classes: dict[str, int] = {}
+    for bit, names in _GROUPS.items():
+        for name in names.split():
+            classes[name] = classes.get(name, 0) | bit
+    ordered = sorted(classes, key=name_hash)
+    return (
+        np.array([name_hash(name) for name in ordered], np.uint64),
+        np.array([classes[name] for name in ordered], np.int64),
+        np.array([name_hash(_SAME.get(name, name)) for name in ordered], np.uint64),
+    )
+
+
+_HASHES, _CLASSES, _CANONICAL = _table()
+
+
+def _signed(name: str) -> int:
+    """Hash of a name as the stack holds it: the same 64 bits, signed."""
+    return int(np.uint64(name_hash(name)).astype(np.int64))
+
+
+_TR, _TBODY, _P, _LI = _signed("tr"), _signed("tbody"), _signed("p"), _signed("li")
+
+CAPACITY = 1 << 13
+"""Greatest `max_depth` that can be asked for."""
+
+# Columns of the stack of open elements: name (one for all that close each other), class, 1 in SVG and 2 in MathML,
+# formatting elements below, the name itself.
+NAME, KIND, ALIEN, BELOW, EXACT = 0, 1, 2, 3, 4
+# Columns of the list of active formatting elements: name, hash of the whole tag, height of the stack when it opened.
+WHOLE, HEIGHT = 1, 2
+# Numbers of the scan's state.
+TOP, ACTIVE, REPEAT, NODES, DEEPEST, STEPS = 0, 1, 2, 3, 4, 5
+
 _BYTES = types.Array(types.uint8, 1, "C", readonly=True)
+_TABLE = types.Array(types.int64, 2, "C")
+_STATE = types.Array(types.int64, 1, "C")
+_I = types.int64
 
 
 class PageShape(NamedTuple):
-    """Estimates, all int: start tags, greatest depth, most attributes of one tag, sum of depths over tags."""
+    """What a parser would build at most, all int.
+
+    `nodes`: elements, with the formatting elements that the parser repeats. `depth`: deepest nesting.
+    `attributes`: most attributes of one tag. `path_steps`: the sum of the depths of all elements.
+    """
 
     nodes: int
     depth: int
@@ -21,22 +160,301 @@ class PageShape(NamedTuple):
     path_steps: int
 
 
-@numba.njit([types.UniTuple(types.int64, 4)(_BYTES)], cache=True, nogil=True)
-def _scan(data: npt.NDArray[np.uint8]) -> tuple[int, int, int, int]:
-    nodes = depth = deepest = steps = 0
-    for i in range(len(data) - 1):
-        if data[i] == 60:
-            following = data[i + 1] | 32
-            if 97 <= following <= 122:
-                nodes += 1
-                depth += 1
-                deepest = max(deepest, depth)
-                steps += depth
-            elif data[i + 1] == 47:
-                depth = max(0, depth - 1)
-    return nodes, deepest, 0, steps
+@numba.njit(_I(types.uint64), cache=True, nogil=True)
+def _known(name: int) -> int:
+    """Number of a known name, or -1."""
+    k = np.searchsorted(_HASHES, name)
+    return k if k < len(_HASHES) and _HASHES[k] == name else -1
 
 
-def scan_html(data: npt.NDArray[np.uint8]) -> PageShape:
-    """Scan the bytes uint8[n] of a page."""
-    return PageShape(*(int(value) for value in _scan(data)))
+@numba.njit(types.void(_TABLE, _STATE, _I), cache=True, nogil=True)
+def _pop_to(stack: npt.NDArray[np.int64], state: npt.NDArray[np.int64], height: int) -> None:
+    """Cut the stack of open elements to `height`."""
+    while state[TOP] > height:
+        state[TOP] -= 1
+        if stack[state[TOP], KIND] & MARKER and not stack[state[TOP], ALIEN]:
+            state[ACTIVE] = min(state[ACTIVE], stack[state[TOP], BELOW])
+        # Formatting elements that stood above are opened again by what follows (13.2.4.3).
+        state[REPEAT] = 1
+
+
+@numba.njit(_I(_TABLE, _STATE, _I, _I), cache=True, nogil=True)
+def _find_name(stack: npt.NDArray[np.int64], state: npt.NDArray[np.int64], name: int, stop: int) -> int:
+    """Height of the topmost HTML element of that name above any of a class in `stop`; -1 where there is none."""
+    for k in range(state[TOP] - 1, -1, -1):
+        if stack[k, NAME] == name and not stack[k, ALIEN]:
+            return k
+        if stack[k, KIND] & stop:
+            return -1
+    return -1
+
+
+@numba.njit(_I(_TABLE, _STATE, _I), cache=True, nogil=True)
+def _find_kind(stack: npt.NDArray[np.int64], state: npt.NDArray[np.int64], kind: int) -> int:
+    """Height of the topmost HTML element of a class in `kind`; -1 where there is none."""
+    for k in range(state[TOP] - 1, -1, -1):
+        if stack[k, KIND] & kind and not stack[k, ALIEN]:
+            return k
+    return -1
+
+
+@numba.njit(types.void(_TABLE, _STATE, _I, _I, _I, _I), cache=True, nogil=True)
+def _push(
+    stack: npt.NDArray[np.int64], state: npt.NDArray[np.int64], name: int, exact: int, kind: int, alien: int
+) -> None:
+    if state[TOP] < CAPACITY:
+        stack[state[TOP], NAME] = name
+        stack[state[TOP], KIND] = kind
+        stack[state[TOP], ALIEN] = alien
+        stack[state[TOP], EXACT] = exact
+        stack[state[TOP], BELOW] = state[ACTIVE]
+        state[TOP] += 1
+
+
+@numba.njit(_I(_TABLE, _STATE), cache=True, nogil=True)
+def _last_marker(stack: npt.NDArray[np.int64], state: npt.NDArray[np.int64]) -> int:
+    """Length of the list of active formatting elements at its last marker."""
+    marker = _find_kind(stack, state, MARKER)
+    return min(state[ACTIVE], stack[marker, BELOW]) if marker >= 0 else 0
+
+
+@numba.njit(types.void(_TABLE, _STATE, _I), cache=True, nogil=True)
+def _forget(active: npt.NDArray[np.int64], state: npt.NDArray[np.int64], index: int) -> None:
+    """Take one entry out of the list of active formatting elements."""
+    for k in range(index, state[ACTIVE] - 1):
+        for column in range(3):
+            active[k, column] = active[k + 1, column]
+    state[ACTIVE] -= 1
+
+
+@numba.njit(types.void(_TABLE, _TABLE, _STATE, _I, _I, _I), cache=True, nogil=True)
+def _open_formatting(
+    stack: npt.NDArray[np.int64],
+    active: npt.NDArray[np.int64],
+    state: npt.NDArray[np.int64],
+    name: int,
+    kind: int,
+    whole: int,
+) -> None:
+    """Enter a formatting element: `a` and `nobr` close their like, and of equal tags only three stay (13.2.4.3)."""
+    equal = 0
+    first_equal = -1
+    for k in range(state[ACTIVE] - 1, _last_marker(stack, state) - 1, -1):
+        if kind & SELF_SCOPED and active[k, NAME] == name:
+            _forget(active, state, k)
+            break
+        if active[k, WHOLE] == whole:
+            equal += 1
+            first_equal = k
+    if equal >= 3:
+        _forget(active, state, first_equal)
+    if state[ACTIVE] < CAPACITY:
+        active[state[ACTIVE], NAME] = name
+        active[state[ACTIVE], WHOLE] = whole
+        active[state[ACTIVE], HEIGHT] = state[TOP]
+        state[ACTIVE] += 1
+
+
+@numba.njit(types.void(_TABLE, _TABLE, _STATE, _I), cache=True, nogil=True)
+def _close_formatting(
+    stack: npt.NDArray[np.int64], active: npt.NDArray[np.int64], state: npt.NDArray[np.int64], name: int
+) -> None:
+    """Leave a formatting element unless something bars the way to it (the adoption agency, 13.2.6.4.7)."""
+    for k in range(state[ACTIVE] - 1, _last_marker(stack, state) - 1, -1):
+        if active[k, NAME] == name:
+            if _find_kind(stack, state, BARRIER) < active[k, HEIGHT]:
+                _forget(active, state, k)
+            return
+
+
+@numba.njit(types.void(_TABLE, _STATE, _I, _I), cache=True, nogil=True)
+def _open_in_table(stack: npt.NDArray[np.int64], state: npt.NDArray[np.int64], name: int, kind: int) -> None:
+    """Enter a cell, row, caption or such; outside of a table the tag is ignored."""
+    table = _find_kind(stack, state, TABLE | TEMPLATE)
+    if table < 0:
+        return
+    if stack[table, KIND] & TEMPLATE:
+        _push(stack, state, name, name, kind, 0)
+        return
+    height = table + 1
+    if not kind & SECTION:
+        # A row stands in a section of the table, a cell in a row.
+        if height < state[TOP] and stack[height, KIND] & SECTION:
+            height += 1
+        if height < state[TOP] and stack[height, NAME] == _TR and kind & CELL:
+            height += 1
+    _pop_to(stack, state, height)
+    if height == table + 1 and not kind & SECTION:
+        _push(stack, state, _TBODY, _TBODY, ROW | SECTION | SPECIAL, 0)
+    if kind & CELL and not kind & SECTION and stack[state[TOP] - 1, NAME] != _TR:
+        _push(stack, state, _TR, _TR, ROW | SPECIAL, 0)
+    _push(stack, state, name, name, kind, 0)
+
+
+@numba.njit(types.void(_TABLE, _TABLE, _STATE, _I, _I), cache=True, nogil=True)
+def _make_room(
+    stack: npt.NDArray[np.int64],
+    active: npt.NDArray[np.int64],
+    state: npt.NDArray[np.int64],
+    name: int,
+    kind: int,
+) -> None:
+    """Close what the start tag of an HTML element closes."""
+    if kind & CLOSES_PARAGRAPH:
+        paragraph = _find_name(stack, state, _P, BARRIER | BUTTON)
+        if paragraph >= 0:
+            _pop_to(stack, state, paragraph)
+    top = state[TOP] - 1
+    is_current = state[ACTIVE] == 0 or active[state[ACTIVE] - 1, HEIGHT] <= top
+    if top >= 0 and is_current and not stack[top, ALIEN]:
+        same_option = kind & OPTION != 0 and stack[top, NAME] == name
+        if same_option or (kind & HEADING and stack[top, KIND] & HEADING):
+            _pop_to(stack, state, top)
+    if kind & ITEM:
+        for k in range(state[TOP] - 1, -1, -1):
+            if stack[k, NAME] == name and not stack[k, ALIEN]:
+                _pop_to(stack, state, k)
+                break
+            if stack[k, KIND] & SPECIAL and not stack[k, KIND] & LOOSE:
+                break
+    elif kind & BUTTON:
+        button = _find_name(stack, state, name, BARRIER)
+        if button >= 0:
+            _pop_to(stack, state, button)
+
+
+@numba.njit(types.void(_TABLE, _STATE), cache=True, nogil=True)
+def _leave_foreign(stack: npt.NDArray[np.int64], state: npt.NDArray[np.int64]) -> None:
+    """Close SVG and MathML elements up to one of HTML or to an integration point (13.2.6.5)."""
+    while state[TOP] > 0 and stack[state[TOP] - 1, ALIEN]:
+        _pop_to(stack, state, state[TOP] - 1)
+
+
+@numba.njit(types.void(_TABLE, _TABLE, _STATE, _I, _I, _I, _I, types.boolean), cache=True, nogil=True)
+def _start(
+    stack: npt.NDArray[np.int64],
+    active: npt.NDArray[np.int64],
+    state: npt.NDArray[np.int64],
+    name: int,
+    exact: int,
+    kind: int,
+    whole: int,
+    self_closing: bool,
+) -> None:
+    """Follow a start tag."""
+    state[NODES] += 1
+    if state[REPEAT]:
+        state[NODES] += state[ACTIVE] - _last_marker(stack, state)
+        state[REPEAT] = 0
+    if kind & BREAKOUT:
+        _leave_foreign(stack, state)
+    alien = stack[state[TOP] - 1, ALIEN] if state[TOP] > 0 else 0
+    before = state[TOP] + state[ACTIVE]
+    if kind & FORMATTING and not (alien and kind & LINK):
+        _open_formatting(stack, active, state, name, kind, whole)
+    if alien or kind & FOREIGN:
+        integrates = kind & (INTEGRATION if alien == 1 else MATH_INTEGRATION) if alien else 0
+        inside = alien if alien else (2 if kind & MATHEMATICAL else 1)
+        if not self_closing:
+            _push(stack, state, name, exact, kind, 0 if integrates else inside)
+    elif kind & (CELL | ROW):
+        _open_in_table(stack, state, name, kind)
+    elif not kind & (NEVER | FORMATTING):
+        kind = 0 if kind & FOREIGN_ONLY else kind
+        _make_room(stack, active, state, name, kind)
+        if not kind & VOID:
+            _push(stack, state, name, exact, kind, 0)
+    depth = max(state[TOP] + state[ACTIVE], before + 1 if kind & VOID or self_closing else 0)
+    state[STEPS] += depth
+    state[DEEPEST] = max(state[DEEPEST], depth)
+
+
+@numba.njit(types.void(_TABLE, _TABLE, _STATE, _I, _I, _I), cache=True, nogil=True)
+def _end(
+    stack: npt.NDArray[np.int64],
+    active: npt.NDArray[np.int64],
+    state: npt.NDArray[np.int64],
+    name: int,
+    exact: int,
+    kind: int,
+) -> None:
+    """Follow an end tag."""
+    if kind & PARAGRAPH:
+        _leave_foreign(stack, state)
+    for k in range(state[TOP] - 1, -1, -1):
+        if not stack[k, ALIEN]:
+            break
+        if stack[k, EXACT] == exact:
+            _pop_to(stack, state, k)
+            return
+    if kind & FORMATTING:
+        _close_formatting(stack, active, state, name)
+        return
+    if kind & (NEVER | VOID):
+        return
+    stop = SPECIAL
+    if kind & (TABLE | CELL | ROW):
+        stop = TEMPLATE if kind & TABLE else TABLE | TEMPLATE
+    elif kind & ENDS:
+        stop = BARRIER
+        if kind & PARAGRAPH:
+            stop = BARRIER | BUTTON
+        elif kind & ITEM and exact == _LI:
+            stop = BARRIER | LIST
+    found = _find_name(stack, state, name, stop)
+    if found < 0 or (stack[found, EXACT] != exact and not kind & HEADING):
+        return
+    # A form is taken from the stack, but what stands in it stays there.
+    if not kind & FORM or found == state[TOP] - 1:
+        _pop_to(stack, state, found)
+
+
+@numba.njit(types.UniTuple(_I, 4)(_BYTES, _I), cache=True, nogil=True)
+def _scan(data: npt.NDArray[np.uint8], max_depth: int) -> tuple[int, int, int, int]:
+    """Scan until the end or until the depth is over `max_depth`."""
+    n = len(data)
+    stack = np.zeros((CAPACITY, 5), np.int64)
+    active = np.zeros((CAPACITY, 3), np.int64)
+    state = np.zeros(6, np.int64)
+    most = 0
+    i = 0
+    while i + 1 < n and state[DEEPEST] <= max_depth:
+        if data[i] != 60:
+            i += 1
+            continue
+        following = data[i + 1]
+        is_end = following == 47
+        begin = i + 2 if is_end else i + 1
+        if begin >= n or not is_letter(data[begin]):
+            if following == 33 or following == 63 or is_end:
+                alien = state[TOP] > 0 and stack[state[TOP] - 1, ALIEN] != 0
+                i = skip_declaration(data, i, alien)
+            else:
+                i += 1
+            continue
+        name_end, tag_end, attributes, self_closing, whole = read_tag(data, begin)
+        most = max(most, attributes)
+        if tag_end < 0:
+            break
+        i = tag_end
+        name = hash_name(data, begin, name_end)
+        known = _known(name)
+        kind = _CLASSES[known] if known >= 0 else 0
+        same = np.int64(_CANONICAL[known]) if known >= 0 else np.int64(name)
+        if is_end:
+            _end(stack, active, state, same, np.int64(name), kind)
+            continue
+        alien = state[TOP] > 0 and stack[state[TOP] - 1, ALIEN] != 0
+        raw = not alien and kind & (RAW | PLAINTEXT) != 0
+        if raw:
+            _start(stack, active, state, same, np.int64(name), kind | VOID, whole, False)
+            i = n if kind & PLAINTEXT else skip_raw(data, i, begin, name_end, kind & SCRIPT != 0)
+            continue
+        _start(stack, active, state, same, np.int64(name), kind, whole, self_closing != 0)
+    # html, head and body stand in every tree, and an end tag without its start can make one more element.
+    return state[NODES] + 3, state[DEEPEST] + 3, most, state[STEPS]
+
+
+def scan_html(data: npt.NDArray[np.uint8], max_depth: int = CAPACITY - 1) -> PageShape:
+    """Scan the bytes uint8[n] of a page; stops where it is deeper than `max_depth` (at most `CAPACITY` - 1)."""
+    return PageShape(*(int(value) for value in _scan(data, min(max_depth, CAPACITY - 1))))

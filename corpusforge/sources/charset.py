@@ -79,7 +79,8 @@ def decode(payload: bytes, charset: str | None = None, is_html: bool = True) -> 
         if encoding not in _WIDE_CODECS and encoding != "utf-8" and _is_utf8(payload):
             encoding = "utf-8"
         decoded = _decode_as(payload, encoding)
-        if encoding != "utf-8" or 2 * decoded.replacement_characters <= _not_ascii(decoded.text):
+        replaced = decoded.replacement_characters
+        if encoding != "utf-8" or not replaced or 2 * replaced <= _not_ascii(decoded.text):
             return decoded
         first = first or decoded
     fallback = _decode_as(payload, "cp1252")
