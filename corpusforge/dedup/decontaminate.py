@@ -27,7 +27,7 @@ from corpusforge.dedup.evaluation import (
 )
 from corpusforge.document import canonical_json
 from corpusforge.edits import Edits
-from corpusforge.kernels.shingles import shingle_hashes
+from corpusforge.kernels.window_hash import find_windows
 from corpusforge.kernels.words import split_terms
 from corpusforge.step import LiveRows, MapStep, Measured, Rule, RunContext, Signal, StepParameters
 
@@ -38,7 +38,7 @@ Int64 = npt.NDArray[np.int64]
 UInt64 = npt.NDArray[np.uint64]
 
 _NAMES = 16
-_LARGEST_FILTER = 26
+_LARGEST_FILTER = 29
 
 
 class DecontaminateParameters(StepParameters):
@@ -79,19 +79,23 @@ class NgramIndex:
         self._hashes, self._first = np.unique(pairs[0], return_index=True)
         self._last = np.append(self._first[1:], pairs.shape[1])
         self._items = pairs[1].astype(np.int64)
-        bits = min(_LARGEST_FILTER, max(10, len(self._hashes).bit_length() + 4))
+        bits = min(_LARGEST_FILTER, max(10, len(self._hashes).bit_length() + 5))
         self._shift = np.uint64(64 - bits)
-        self._filter = np.zeros(1 << bits, np.bool_)
-        self._filter[(self._hashes >> self._shift).astype(np.int64)] = True
+        marked = np.zeros(1 << bits, np.bool_)
+        marked[(self._hashes >> self._shift).astype(np.int64)] = True
+        self._filter = np.packbits(marked, bitorder="little")
 
-    def find(self, hashes: UInt64) -> tuple[Int64, Int64]:
-        """Places of `hashes` that are in the index, ascending, and where they stand in it: both int64[k]."""
-        places = np.flatnonzero(self._filter[(hashes >> self._shift).astype(np.int64)])
-        candidates = hashes[places]
-        entries = np.searchsorted(self._hashes, candidates)
-        entries[entries == len(self._hashes)] = 0
-        real = self._hashes[entries] == candidates if len(self._hashes) else np.zeros(len(places), np.bool_)
-        return places[real].astype(np.int64), entries[real].astype(np.int64)
+    def find(self, document_offsets: Int64, terms: UInt64, width: int) -> tuple[Int64, Int64, Int64]:
+        """Windows of `width` words that are in the index, in order, three int64[k].
+
+        They are rows, first words (indices of `terms`) and entries of the index.
+        """
+        rows, firsts, hashes = find_windows(document_offsets, terms, width, self._filter, self._shift)
+        if not len(rows):
+            return rows, firsts, rows
+        entries = np.minimum(np.searchsorted(self._hashes, hashes), len(self._hashes) - 1)
+        real = self._hashes[entries] == hashes
+        return rows[real], firsts[real], entries[real].astype(np.int64)
 
     def items_of(self, entry: int) -> Int64:
         """Numbers of the items that hold the n-gram of that entry, ascending."""
@@ -204,13 +208,8 @@ class _Matches:
 
     def add(self, index: NgramIndex, document_offsets: Int64, terms: UInt64, width: int) -> None:
         """Match all windows of `width` words. Texts of fewer words have none."""
-        offsets, hashes = shingle_hashes(document_offsets, terms, width)
-        places, entries = index.find(hashes)
-        rows = np.searchsorted(offsets, places, side="right") - 1
-        for place, entry, row in zip(places.tolist(), entries.tolist(), rows.tolist()):
-            first = int(document_offsets[row]) + place - int(offsets[row])
-            if first + width > document_offsets[row + 1]:
-                continue
+        rows, firsts, entries = index.find(document_offsets, terms, width)
+        for row, first, entry in zip(rows.tolist(), firsts.tolist(), entries.tolist()):
             self.ngrams[row] += 1
             self.items[row].update(index.items_of(entry).tolist())
             self._windows[row].append((first, first + width))

@@ -1,8 +1,8 @@
 """Guards: what a recognizer reports and yet is no personal data, told from the value and the text before it.
 
 A guard only discards. Each one stands for a kind of false report that was seen: version numbers as addresses,
-words of hexadecimal letters as IPv6, book numbers, short numbers and parts of web addresses as telephone
-numbers.
+words of hexadecimal letters as IPv6, lists of years as cards, book numbers, short numbers and parts of web
+addresses as telephone numbers.
 """
 
 from __future__ import annotations
@@ -57,6 +57,14 @@ def is_hexadecimal_word(value: str) -> bool:
     return len(groups) < 2 or not any(character.isdigit() for character in value)
 
 
+def is_list_of_years(value: str) -> bool:
+    """True for a card number of separate groups that are all years, 1700 to 2099: every tenth such list passes
+    the checksum.
+    """
+    groups = re.split(r"[- ]", value)
+    return len(groups) > 1 and all(re.fullmatch(r"(?:1[789]|20)[0-9]{2}", group) for group in groups)
+
+
 def is_part_of_identifier(before: str) -> bool:
     """True when the text just before names a catalogue number, or the value stands inside a web address."""
     return bool(_IDENTIFIER.search(before) or _DOMAIN_BEFORE.search(before))
@@ -68,6 +76,8 @@ def discards(entity: str, before: str, value: str, after: str, keep_unrouted: bo
         if is_hexadecimal_word(value) or is_version_number(before, value, after):
             return True
         return keep_unrouted and is_never_public(value)
+    if entity == "CREDIT_CARD":
+        return is_list_of_years(value)
     if entity == "PHONE_NUMBER" and sum(character.isdigit() for character in value) < NUMBER_DIGITS:
         return True
     if entity in ("PHONE_NUMBER", "US_SSN"):
