@@ -136,7 +136,8 @@ def _rules(dropped: Mapping[str, Json], declared: Json, signals: Json) -> list[d
     Documents and bytes are the ledger's: it is the sum over committed shards.
     """
     rules = []
-    for name in [*declared, *(name for name in dropped if name not in declared)]:
+    in_order = sorted(declared, key=lambda name: (declared[name]["place"], name))
+    for name in [*in_order, *(name for name in dropped if name not in declared)]:
         rule = declared.get(name, {})
         amount = dropped.get(name, {"documents": 0, "bytes": 0})
         signal = rule.get("signal")

@@ -40,7 +40,8 @@ _INVISIBLE = re.compile(
     "[\x00-\x09\x0b-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f"
     "\ud800-\udfff\ue000-\uf8ff\ufeff\ufff9-\ufffb\U000e0000-\U000e0fff\U000f0000-\U0010ffff]"
 )
-_BLANK_LINES = re.compile(r"\s*\n\s*\n\s*")
+_BREAKS = re.compile(r"\s*\n\s*")
+_GAPS = re.compile(r"[^\S\n]+")
 
 
 def mask_pii(text: str) -> str:
@@ -64,14 +65,14 @@ def visible(text: str) -> str:
 
 
 def excerpt(text: bytes) -> str:
-    """Beginning of a UTF-8 text, at most `EXCERPT_CHARACTERS` characters, masked and printable."""
+    """Beginning of a UTF-8 text, at most `EXCERPT_CHARACTERS` characters, masked, printable, without gaps."""
     decoded = text[: 4 * _WINDOW_CHARACTERS].decode("utf-8", "replace")
     window = decoded[:_WINDOW_CHARACTERS].strip()
     if len(decoded) > _WINDOW_CHARACTERS or len(text) > 4 * _WINDOW_CHARACTERS:
         # The last word may be half of an address: leave it out before looking for addresses.
         shortened = window.rstrip().rsplit(maxsplit=1)
         window = shortened[0] if len(shortened) == 2 else window
-    shown = visible(mask_pii(_BLANK_LINES.sub("\n\n", window).replace("\t", " ").replace("\r", "")))
+    shown = visible(mask_pii(_GAPS.sub(" ", _BREAKS.sub("\n", window))))
     if len(shown) > EXCERPT_CHARACTERS:
         return shown[: EXCERPT_CHARACTERS - 1].rstrip() + "…"
     return shown

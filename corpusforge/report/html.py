@@ -115,7 +115,7 @@ def _rule(step: Json, rule: Json) -> dict[str, Any]:
         "share": percent(rule["documents"], step["funnel"]["documents_in"]),
         "chart": _chart(rule["signal"], signal, rule),
         "facts": _facts(signal),
-        "description": signal["description"] if signal else "",
+        "description": _sentence(signal["description"]) if signal else "",
         "kept_title": "Kept, nearest to the threshold" if nearest else "Kept by this step",
         "kept_examples": nearest or beside,
     }
@@ -124,10 +124,15 @@ def _rule(step: Json, rule: Json) -> dict[str, Any]:
 def _signal(name: str, signal: Json) -> dict[str, Any]:
     return {
         "name": name,
-        "description": signal["description"],
+        "description": _sentence(signal["description"]),
         "chart": _chart(name, signal, None),
         "facts": _facts(signal),
     }
+
+
+def _sentence(words: str) -> str:
+    """Begin with a capital letter and end with a full stop."""
+    return f"{words[0].upper()}{words[1:].rstrip('.')}." if words else ""
 
 
 def _chart(name: str | None, signal: Json | None, rule: Json | None) -> Markup:

@@ -238,7 +238,10 @@ class StepStatistics:
                 }
                 for name, distribution in self.distributions.items()
             },
-            "rules": {name: rule.to_json() for name, rule in self.rules.items()},
+            "rules": {
+                name: {"place": place, **rule.to_json()}
+                for place, (name, rule) in enumerate(self.rules.items())
+            },
             "languages": {side: self.languages[side].to_json() for side in SIDES},
             "domains": {side: self.domains[side].to_json() for side in SIDES},
             "kept_examples": least(self.kept.examples, EXAMPLES),
@@ -317,7 +320,7 @@ def _merge_signals(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 def _merge_rules(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     first = parts[0]
-    declared = ("signal", "comparison", "threshold")
+    declared = ("place", "signal", "comparison", "threshold")
     if any(part[key] != first[key] for part in parts for key in declared):
         raise ValueError("rules with different thresholds do not merge")
     return {

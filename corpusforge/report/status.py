@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -125,7 +126,9 @@ def _stage(folder: Path) -> StageStatus:
 def status(run: Path, console: Console) -> RunStatus:
     """Print the stages of a run, shards done of all, failed ones and why; returns what it printed."""
     found = read_status(run)
-    table = Table(title="Stages", title_justify="left", title_style="bold", header_style="dim")
+    table = Table(
+        title="Stages", title_justify="left", title_style="bold", header_style="dim", box=SIMPLE_HEAD
+    )
     table.add_column("stage", overflow="fold")
     table.add_column("operation")
     table.add_column("done", justify="right")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -26,29 +27,36 @@ def plain(value: str, style: str = "") -> Text:
 
 def _table(title: str, *columns: str) -> Table:
     """A table whose first column is text and whose others are numbers."""
-    table = Table(title=title, title_justify="left", title_style="bold", header_style="dim")
+    table = Table(title=title, title_justify="left", title_style="bold", header_style="dim", box=SIMPLE_HEAD)
     for position, column in enumerate(columns):
-        table.add_column(column, justify="left" if position == 0 else "right", overflow="fold")
+        if position == 0:
+            table.add_column(column, overflow="fold")
+        else:
+            table.add_column(column, justify="right", no_wrap=True)
     return table
 
 
 def print_funnel(report: Json, console: Console) -> None:
-    """Print documents, bytes and tokens after every step."""
-    table = _table("Funnel", "step", "in", "kept", "dropped", "", "quarantined", "bytes kept", "tokens")
-    last = len(report["steps"]) - 1
-    for position, step in enumerate(report["steps"]):
-        row = step["funnel"]
-        about = "" if position == last or row["tokens_kept"] is None else "≈ "
-        table.add_row(
-            plain(step["step"]),
+    """Print documents, bytes and tokens after every step; columns that hold nothing are left out."""
+    rows = [(step["step"], step["funnel"]) for step in report["steps"]]
+    lost = any(row["documents_quarantined"] for _, row in rows)
+    tokens = any(row["tokens_kept"] is not None for _, row in rows)
+    columns = ["step", "in", "kept", "dropped", "", *(["lost"] if lost else []), "bytes kept"]
+    table = _table("Funnel", *columns, *(["tokens"] if tokens else []))
+    for position, (name, row) in enumerate(rows):
+        cells = [
             numbers.integer(row["documents_in"]),
             numbers.integer(row["documents_kept"]),
             numbers.integer(row["documents_dropped"]),
             percent(row["documents_dropped"], row["documents_in"]),
-            numbers.integer(row["documents_quarantined"]),
-            numbers.size(row["bytes_kept"]),
-            about + numbers.integer(row["tokens_kept"]),
-        )
+        ]
+        if lost:
+            cells.append(numbers.integer(row["documents_quarantined"]))
+        cells.append(numbers.size(row["bytes_kept"]))
+        if tokens:
+            exact = position == len(rows) - 1 or row["tokens_kept"] is None
+            cells.append(("" if exact else "≈ ") + numbers.integer(row["tokens_kept"]))
+        table.add_row(plain(name), *cells)
     console.print(table)
 
 
@@ -92,17 +100,23 @@ def _print_summary(report: Json, console: Console) -> None:
 
 
 def _print_rules(report: Json, console: Console) -> None:
-    table = _table("Rules", "rule", "documents", "share", "applies to", "bytes")
-    table.add_column("drops when", overflow="fold")
+    """Print the rules that dropped documents, step by step; the others are counted (warnings name them)."""
+    table = _table("Rules", "rule", "documents", "share", "applies to", "drops when")
     for step in report["steps"]:
-        for rule in step["rules"]:
+        if not step["rules"]:
+            continue
+        fired = [rule for rule in step["rules"] if rule["documents"]]
+        others = len(step["rules"]) - len(fired)
+        note = f"  ({others} dropped nothing)" if others else ""
+        table.add_row(Text.assemble(plain(step["step"], "bold"), plain(note, "dim")))
+        for rule in fired:
+            words = numbers.drops_when(rule["comparison"], rule["threshold"]) if rule["comparison"] else ""
             table.add_row(
-                plain(f"{step['step']}.{rule['rule']}", "" if rule["documents"] else "dim"),
+                plain("  " + rule["rule"]),
                 numbers.integer(rule["documents"]),
                 percent(rule["documents"], step["funnel"]["documents_in"]),
                 numbers.integer(rule["matched"]),
-                numbers.size(rule["bytes"]),
-                plain(numbers.condition(rule["signal"], rule["comparison"], rule["threshold"])),
+                plain(words),
             )
     if table.row_count:
         console.print(table)

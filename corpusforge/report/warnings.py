@@ -15,6 +15,9 @@ OFTEN_PERCENT = 50
 QUARANTINE_PERCENT = 1
 """More than this share of the records in quarantine points to damaged input or a broken step."""
 
+EXCHANGE_SLACK_BYTES = 1 << 20
+"""Framing of many small runs (schemas, padding) that says nothing about the bytes of a row."""
+
 ALL_BUCKET = "all"
 """Bucket of documents whose language has no language model."""
 
@@ -60,7 +63,7 @@ def _quarantine(report: Json) -> Iterator[dict[str, str]]:
 def _exchanges(report: Json) -> Iterator[dict[str, str]]:
     for exchange in report["exchanges"]:
         budget = exchange["rows"] * exchange["budget_bytes_per_row"]
-        if exchange["bytes"] > budget:
+        if exchange["bytes"] > budget + EXCHANGE_SLACK_BYTES:
             yield _warning(
                 "warning",
                 "exchange_budget",
@@ -98,6 +101,7 @@ def _rules(step: Json) -> Iterator[dict[str, str]]:
 
 def _signals(step: Json) -> Iterator[dict[str, str]]:
     name = step["step"]
+    decisive = {rule["signal"] for rule in step["rules"] if rule["on"]}
     for signal, entry in step["signals"].items():
         sides = [entry["kept"], entry["dropped"]]
         if entry["scale"]:
@@ -111,6 +115,9 @@ def _signals(step: Json) -> Iterator[dict[str, str]]:
                     "language without a language model; they are kept unscored."
                 )
                 yield _warning("warning", "language_without_model", message, name)
-        if entry["missing"] and not measured:
-            message = f"{name}.{signal} was measured for none of {entry['missing']:,} documents."
+        if signal in decisive and entry["missing"] and not measured:
+            missing = entry["missing"]
+            message = (
+                f"{name}.{signal}, which a rule looks at, was measured for none of {missing:,} documents."
+            )
             yield _warning("warning", "never_measured", message, name)

@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -302,8 +303,13 @@ def print_fate(fate: Fate, console: Console) -> None:
     for name, value in _facts(fate):
         facts.add_row(name, plain(value))
     console.print(facts)
-    if fate.readings:
-        console.print(_readings_table(fate))
+    reached = {reading.step for reading in fate.readings if reading.value is not None}
+    if reached:
+        console.print(_readings_table([reading for reading in fate.readings if reading.step in reached]))
+    absent = list(dict.fromkeys(reading.step for reading in fate.readings if reading.step not in reached))
+    if absent:
+        why_not = " (the verdict came before)" if fate.verdict else ""
+        console.print(plain(f"measured nothing{why_not}: {', '.join(absent)}", "dim"))
     if fate.others:
         console.print(plain("also found: " + ", ".join(fate.others), "dim"))
 
@@ -330,21 +336,25 @@ def _facts(fate: Fate) -> Iterator[tuple[str, str]]:
                 yield "twin url", twin.url
 
 
-def _readings_table(fate: Fate) -> Table:
-    table = Table(title="Signals", title_justify="left", title_style="bold", header_style="dim")
+def _readings_table(readings: Sequence[Reading]) -> Table:
+    """Signals by step; beside each one the rules that look at it."""
+    table = Table(
+        title="Signals", title_justify="left", title_style="bold", header_style="dim", box=SIMPLE_HEAD
+    )
     table.add_column("signal", overflow="fold")
     table.add_column("value", justify="right", overflow="fold")
-    table.add_column("rule", overflow="fold")
     table.add_column("drops when", overflow="fold")
-    for reading in fate.readings:
-        name, value = f"{reading.step}.{reading.signal}", reading.shown
-        muted = "dim" if reading.value is None else ""
+    step = None
+    for reading in readings:
+        if reading.step != step:
+            step = reading.step
+            table.add_row(plain(step, "bold"))
+        name, value = f"  {reading.signal}", reading.shown
         for limit in reading.limits or (None,):
-            style = "bold red" if limit is not None and limit.decided else muted
-            rule = limit.rule if limit is not None else ""
-            if limit is not None and limit.decided:
-                rule += "  ← dropped it"
-            words = "" if limit is None else numbers.drops_when(limit.comparison, limit.threshold)
-            table.add_row(plain(name, style), plain(value, style), plain(rule, style), plain(words, style))
+            decided = limit is not None and limit.decided
+            words = numbers.drops_when(limit.comparison, limit.threshold) if limit is not None else ""
+            words += f"  ← {limit.rule} dropped it" if limit is not None and decided else ""
+            style = "bold red" if decided else ""
+            table.add_row(plain(name, style), plain(value, style), plain(words, style))
             name = value = ""
     return table

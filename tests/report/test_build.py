@@ -55,6 +55,14 @@ def test_rules_take_documents_from_the_ledger_and_signals_from_the_statistics(re
     assert (twins["rule"], twins["on"], twins["signal"]) == ("near_duplicate", True, None)
 
 
+def test_rules_keep_their_order_through_files_with_sorted_keys(
+    run_parts: Any, report: dict[str, Any]
+) -> None:
+    parts = json.loads(json.dumps(run_parts.statistics, sort_keys=True))
+    again = build_report(run_parts.recipe, run_parts.ledger, parts, run_parts.clusters, run_parts.tokens)
+    assert canonical_json(again) == canonical_json(report)
+
+
 def test_tokens_are_exact_at_the_end_and_unknown_before_extraction(report: dict[str, Any]) -> None:
     tokens = [step["funnel"]["tokens_kept"] for step in report["steps"]]
     assert tokens[0] is None

@@ -61,6 +61,7 @@ def test_excerpts_are_short_and_printable(text: str) -> None:
 
 def test_short_texts_stay_whole_and_long_ones_say_that_they_go_on() -> None:
     assert excerpt(b" one two three \n") == "one two three"
+    assert excerpt(b"one \t  two\r\n\r\n \n three") == "one two\nthree"
     assert excerpt(b"one " * 500).endswith("…")
     assert excerpt(b"\xff\xfe broken") == "\ufffd\ufffd broken"
 

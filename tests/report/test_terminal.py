@@ -35,8 +35,8 @@ def test_the_report_shows_all_parts(report: dict[str, Any], run_parts: Any) -> N
         "ledger closed",
         "Funnel",
         "Rules",
-        "gopher.min_words",
-        "word_count below 50",
+        "min_words",
+        "below 50",
         "Languages",
         "Domains",
     ):

@@ -50,7 +50,7 @@ def test_a_shadowed_rule_is_told_from_a_dead_one(report: dict[str, Any]) -> None
 def test_quarantine_exchanges_and_empty_steps(report: dict[str, Any]) -> None:
     changed = copy.deepcopy(report)
     changed["sources"]["synthetic"]["lost"] = 40
-    changed["exchanges"][0]["bytes"] = 42_000 * 32 + 1
+    changed["exchanges"][0]["bytes"] = 42_000 * 32 + (1 << 20) + 1
     changed["steps"][5]["funnel"]["documents_kept"] = 0
     found = {kind for kind, _, _ in kinds(changed)}
     assert {"quarantine", "exchange_budget", "nothing_kept"} <= found
@@ -65,4 +65,6 @@ def test_a_signal_that_was_never_measured(report: dict[str, Any]) -> None:
     for side in ("kept", "dropped"):
         signal[side].update(bins=[], count=0, sum=0, min=None, max=None)
     signal["missing"] = 4_000
+    assert ("never_measured", "gopher", "") not in kinds(changed), "no rule that is on looks at it"
+    changed["steps"][2]["rules"][5]["on"] = True
     assert ("never_measured", "gopher", "") in kinds(changed)

@@ -92,7 +92,7 @@ def test_a_kept_document_with_its_signals_beside_their_thresholds(run: Path) -> 
     )
     text = shown(fate)
     assert "a.warc.gz#0" in text
-    (words,) = [line for line in text.splitlines() if "min_words" in line]
+    (words,) = [line for line in text.splitlines() if "word_count" in line]
     assert "70" in words
     assert "below 50" in words
     (alphabetic,) = [line for line in text.splitlines() if "alphabetic" in line]
@@ -116,7 +116,7 @@ def test_the_rule_that_decided_is_marked(run: Path) -> None:
     assert decided == [("gopher", "min_words")]
     text = shown(fate)
     assert "dropped: gopher.min_words" in text
-    assert "min_words  ← dropped it" in text
+    assert "below 50  ← min_words dropped it" in text
 
 
 def test_a_duplicate_names_its_surviving_twin(run: Path) -> None:
