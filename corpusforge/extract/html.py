@@ -22,7 +22,7 @@ from corpusforge.kernels.html_scan import PageShape, scan_html
 
 _LINE_ENDS = re.compile("\r\n?|[\x0b\x0c\x85]")
 _CONTROLS = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f]+")
-_TRAILING = re.compile(r"[ \t\u00a0]+(?=\n)")
+_UNCLEAN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _BLANK_LINES = re.compile(r"\n{4,}")
 
 
@@ -125,8 +125,9 @@ def clean_text(text: str) -> str:
 
     Unicode is not normalized: what the page says is kept.
     """
-    text = _CONTROLS.sub("", _LINE_ENDS.sub("\n", text))
-    text = _TRAILING.sub("", text)
+    if _UNCLEAN.search(text):
+        text = _CONTROLS.sub("", _LINE_ENDS.sub("\n", text))
+    text = "\n".join(line.rstrip(" \t\u00a0") for line in text.split("\n"))
     return _BLANK_LINES.sub("\n\n\n", text).strip(" \n\t\u00a0")
 
 

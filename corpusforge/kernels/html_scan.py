@@ -161,9 +161,9 @@ class PageShape(NamedTuple):
 
 
 @numba.njit(_I(types.uint64), cache=True, nogil=True)
-def _known(name: int) -> int:
+def _known(name: np.uint64) -> int:
     """Number of a known name, or -1."""
-    k = np.searchsorted(_HASHES, name)
+    k = int(np.searchsorted(_HASHES, name))
     return k if k < len(_HASHES) and _HASHES[k] == name else -1
 
 
@@ -215,7 +215,7 @@ def _push(
 def _last_marker(stack: npt.NDArray[np.int64], state: npt.NDArray[np.int64]) -> int:
     """Length of the list of active formatting elements at its last marker."""
     marker = _find_kind(stack, state, MARKER)
-    return min(state[ACTIVE], stack[marker, BELOW]) if marker >= 0 else 0
+    return int(min(state[ACTIVE], stack[marker, BELOW])) if marker >= 0 else 0
 
 
 @numba.njit(types.void(_TABLE, _STATE, _I), cache=True, nogil=True)
@@ -413,8 +413,8 @@ def _end(
 def _scan(data: npt.NDArray[np.uint8], max_depth: int) -> tuple[int, int, int, int]:
     """Scan until the end or until the depth is over `max_depth`."""
     n = len(data)
-    stack = np.zeros((CAPACITY, 5), np.int64)
-    active = np.zeros((CAPACITY, 3), np.int64)
+    stack = np.empty((CAPACITY, 5), np.int64)
+    active = np.empty((CAPACITY, 3), np.int64)
     state = np.zeros(6, np.int64)
     most = 0
     i = 0

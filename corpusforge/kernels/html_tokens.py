@@ -82,17 +82,17 @@ def read_tag(data: npt.NDArray[np.uint8], position: int) -> tuple[int, int, int,
     value = np.uint64(OFFSET_BASIS)
     for k in range(position, i):
         value = (value ^ np.uint64(data[k])) * np.uint64(PRIME)
-    return name_end, i + 1, attributes, self_closing, np.int64(value)
+    return name_end, i + 1, attributes, self_closing, int(np.int64(value))
 
 
 @numba.njit(types.boolean(_BYTES, _I), cache=True, nogil=True, inline="always")
 def is_comment(data: npt.NDArray[np.uint8], position: int) -> bool:
     """Tell whether the "<" at `position` begins "<!--"; three more bytes must be there."""
-    return data[position + 1] == 33 and data[position + 2] == 45 and data[position + 3] == 45
+    return bool(data[position + 1] == 33 and data[position + 2] == 45 and data[position + 3] == 45)
 
 
 @numba.njit(_U(_BYTES, _I, _I), cache=True, nogil=True)
-def hash_name(data: npt.NDArray[np.uint8], start: int, end: int) -> int:
+def hash_name(data: npt.NDArray[np.uint8], start: int, end: int) -> np.uint64:
     """FNV-1a, uint64, of a name in lower case."""
     value = np.uint64(OFFSET_BASIS)
     for k in range(start, end):
@@ -117,7 +117,7 @@ def name_at(
         if a != b and not (is_letter(a) and (a | 32) == (b | 32)):
             return False
     after = data[position + length]
-    return is_space(after) or after == 47 or after == 62
+    return bool(is_space(after) or after == 47 or after == 62)
 
 
 @numba.njit(_I(_BYTES, _I, _I, _I, types.boolean), cache=True, nogil=True)
@@ -166,7 +166,7 @@ def skip_declaration(data: npt.NDArray[np.uint8], position: int, is_foreign: boo
     n = len(data)
     if data[position + 1] == 33:
         if position + 3 < n and is_comment(data, position):
-            return skip_comment(data, position + 4)
+            return int(skip_comment(data, position + 4))
         if is_foreign and position + 8 < n and data[position + 2] == 91 and data[position + 8] == 91:
             for i in range(position + 9, n - 2):
                 if data[i] == 93 and data[i + 1] == 93 and data[i + 2] == 62:

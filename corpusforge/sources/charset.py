@@ -1,9 +1,10 @@
 """Bytes of a web page to text: which encoding, and how well it fitted.
 
 The order is that of the HTML standard ("encoding sniffing algorithm"): byte order mark, transport (the HTTP
-header), a meta element near the start, then detection. Labels are those of the WHATWG Encoding
-standard. Two departures, for servers often declare what is not so: a page that is valid UTF-8 beyond ASCII is UTF-8 whatever
-single-byte encoding is declared, and a declared UTF-8 that fits less than half of what is not ASCII is not believed.
+header), a meta element near the start, then detection. Labels are those of the WHATWG Encoding standard. Two
+departures, for servers often declare what is not so: a page that is valid UTF-8 beyond ASCII is UTF-8 whatever
+single-byte encoding is declared, and a declared UTF-8 that fits less than half of what is not ASCII is not
+believed.
 """
 
 from __future__ import annotations
@@ -37,7 +38,8 @@ _WIDER = {
 _WIDE_CODECS = frozenset(
     {"gb18030", "cp932", "cp949", "big5hkscs", "euc_jp", "iso2022_jp", "utf-16-le", "utf-16-be"}
 )
-_SPACE = b"\t\n\x0c\r "
+_META = re.compile(rb"<meta[\t\n\x0c\r /]", re.IGNORECASE)
+_TAG = re.compile(rb"</?[A-Za-z][^\t\n\x0c\r >]*")
 _ATTRIBUTE = re.compile(
     rb"[\t\n\x0c\r /]*(?P<name>=?[^\t\n\x0c\r />=]*)[\t\n\x0c\r ]*"
     rb"(?:=[\t\n\x0c\r ]*(?:\"(?P<double>[^\"]*)\"|'(?P<single>[^']*)'|(?P<bare>[^\t\n\x0c\r >\"'][^\t\n\x0c\r >]*)))?"
@@ -153,21 +155,14 @@ def meta_charset(payload: bytes) -> str | None:
     while (position := head.find(b"<", position)) >= 0:
         if head.startswith(b"<!--", position):
             end = head.find(b"-->", position + 2)
-            if end < 0:
-                return None
-            position = end + 3
-        elif (
-            head[position + 1 : position + 5].lower() == b"meta"
-            and head[position + 5 : position + 6] in _MARKS
-        ):
-            found, position = _meta_element(head, position + 5)
+            position = end + 3 if end >= 0 else len(head)
+        elif _META.match(head, position):
+            attributes, position = _attributes(head, position + len(b"<meta"))
+            found = _declared(attributes)
             if found:
                 return found
-        elif re.match(rb"</?[A-Za-z]", head[position : position + 3]):
-            name = re.compile(rb"</?[^\t\n\x0c\r >]*").match(head, position)
-            position = name.end() if name else position + 1
-            for _, _, position in _attributes(head, position):  # noqa: B007
-                pass
+        elif name := _TAG.match(head, position):
+            _, position = _attributes(head, name.end())
         elif head[position + 1 : position + 2] in (b"!", b"/", b"?"):
             end = head.find(b">", position)
             position = end if end >= 0 else len(head)
@@ -176,40 +171,28 @@ def meta_charset(payload: bytes) -> str | None:
     return None
 
 
-_MARKS = tuple(bytes([byte]) for byte in _SPACE + b"/")
+def _attributes(head: bytes, position: int) -> tuple[list[tuple[str, str]], int]:
+    """Read a tag's attributes as names in lower case and values; tells where they end.
 
-
-def _attributes(head: bytes, position: int) -> Iterator[tuple[str, str, int]]:
-    """Yield name, value and end of each attribute up to the tag's end; a first nameless one gives the position."""
-    yield "", "", position
-    while match := _ATTRIBUTE.match(head, position):
-        if not match["name"]:
-            return
+    An attribute that reaches the end of `head` may be cut and does not count.
+    """
+    attributes = []
+    while (match := _ATTRIBUTE.match(head, position)) and match["name"] and match.end() < len(head):
         value = next((group for group in match.group("double", "single", "bare") if group is not None), b"")
-        if match.end() >= len(head):
-            return  # cut by the end of what is searched: not complete
+        attributes.append((match["name"].decode("latin-1").lower(), value.decode("latin-1")))
         position = match.end()
-        yield match["name"].decode("latin-1").lower(), value.decode("latin-1"), position
+    return attributes, position
 
 
-def _meta_element(head: bytes, position: int) -> tuple[str | None, int]:
-    seen: set[str] = set()
-    got_pragma = False
-    need_pragma: bool | None = None
-    label: str | None = None
-    for name, value, position in _attributes(head, position):  # noqa: B020
-        if name in seen or not name:
-            continue
-        seen.add(name)
-        if name == "http-equiv" and value.lower() == "content-type":
-            got_pragma = True
-        elif name == "content" and label is None:
-            match = _CONTENT_CHARSET.search(value)
-            if match:
-                label, need_pragma = next(group for group in match.groups() if group is not None), True
-        elif name == "charset":
-            label, need_pragma = value, False
-    if need_pragma is None or (need_pragma and not got_pragma) or label is None:
-        return None, position
+def _declared(attributes: list[tuple[str, str]]) -> str | None:
+    """Python codec that a meta element with these attributes declares; of equal names the first counts."""
+    values = dict(reversed(attributes))
+    if "charset" in values:
+        label = values["charset"]
+    elif values.get("http-equiv", "").lower() == "content-type":
+        match = _CONTENT_CHARSET.search(values.get("content", ""))
+        label = next(group for group in match.groups() if group is not None) if match else ""
+    else:
+        return None
     codec = codec_of(label)
-    return ("utf-8" if codec in ("utf-16-le", "utf-16-be") else codec), position
+    return "utf-8" if codec in ("utf-16-le", "utf-16-be") else codec
