@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from corpusforge.report.examples import visible
 from corpusforge.report.histogram import bin_edges, fixed_point, quantile
-from corpusforge.report.numbers import decimal, integer, percent
+from corpusforge.report.numbers import decimal, integer, measured, percent
 
 Json = Mapping[str, Any]
 
@@ -33,6 +33,7 @@ class Axis:
     low: float
     high: float
     logarithmic: bool
+    whole: bool = False
 
     def place(self, value: float) -> float:
         """Position in pixels, clamped to the axis."""
@@ -50,6 +51,7 @@ class Axis:
         rough = (self.high - self.low) / 8 or 1.0
         power = 10.0 ** math.floor(math.log10(rough))
         step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough)
+        step = max(step, 1.0) if self.whole else step
         first = math.ceil(self.low / step)
         last = math.floor(self.high / step + 1e-9)
         return [number * step for number in range(first, last + 1)]
@@ -81,7 +83,7 @@ def _axis(sides: Sequence[Json], scale: int, marks: Sequence[float]) -> Axis:
         high = tail * 1.5 + 1
     high = max([high, *marks])
     pad = (high - low) * 0.04 or 1.0
-    return Axis(0.0 if 0 <= low < high / 3 else low - pad, high + pad, False)
+    return Axis(0.0 if 0 <= low < high / 3 else low - pad, high + pad, False, scale == 1)
 
 
 def _round_up(high: float, marks: Sequence[float]) -> float:
@@ -146,7 +148,7 @@ def thresholds_of(rule: Json) -> list[tuple[str, float]]:
 
 
 def histogram(kept: Json, dropped: Json, label: str, rule: Json | None = None) -> Markup:
-    """Draw one signal's distribution; empty when nothing was measured.
+    """Draw one signal's distribution; empty when nothing was measured, a sentence for one single value.
 
     `kept` and `dropped` are histograms of `corpusforge.report.histogram`, `rule` an entry of the report whose
     threshold is drawn in. Heights are logarithmic where linear ones would hide all but the highest columns.
@@ -154,6 +156,12 @@ def histogram(kept: Json, dropped: Json, label: str, rule: Json | None = None) -
     if not kept["count"] + dropped["count"]:
         return Markup("")
     scale = kept["scale"]
+    values = {side[end] for side in (kept, dropped) for end in ("min", "max") if side["count"]}
+    if len(values) == 1:
+        total, value = integer(kept["count"] + dropped["count"]), measured(values.pop(), scale)
+        return Markup('<p class="muted small">All {} measured documents have the value {}.</p>').format(
+            total, value
+        )
     marks = thresholds_of(rule) if rule else []
     axis = _axis([kept, dropped], scale, [position for _, position in marks])
     columns = _columns(kept, dropped, axis, scale, marks)

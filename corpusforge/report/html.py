@@ -188,7 +188,7 @@ def _shares(report: Json) -> list[dict[str, Any]]:
     """Languages and domains as tables of bars."""
     tables = []
     for key, title, none in (
-        ("languages", "Languages", "not known when dropped"),
+        ("languages", "Languages", "not known"),
         ("domains", "Domains", "no URL"),
     ):
         table = report[key]

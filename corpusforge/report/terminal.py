@@ -72,7 +72,7 @@ def print_report(report: Json, console: Console, timings: Json | None = None) ->
     _print_summary(report, console)
     print_funnel(report, console)
     _print_rules(report, console)
-    for key, none in (("languages", "not known when dropped"), ("domains", "no URL")):
+    for key, none in (("languages", "not known"), ("domains", "no URL")):
         _print_shares(report[key], key.capitalize(), none, console)
     _print_clusters(report, console)
     _print_tokens(report, console)
