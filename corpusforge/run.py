@@ -141,6 +141,7 @@ def _claim(layout: RunLayout, recipe: Recipe, plan: Plan, shards: Sequence[Shard
             _compare_inputs(layout, json.loads(storage.read_bytes(inputs_file))["shards"], listed)
     elif _foreign(layout):
         raise UsageError(f"{layout.root} is not empty and holds no run: use another --output")
+    storage.remove_temporary(layout.root)
     if known and not _same_plan(layout, plan):
         for name in OUTPUTS + RESULTS:
             _remove(layout.file(name))

@@ -126,6 +126,14 @@ def commit_bytes(location: str, data: bytes) -> str:
     return file.sha256
 
 
+def remove_temporary(location: str) -> None:
+    """Remove what interrupted commits left below a local folder. Only for who holds the folder's lock."""
+    if is_remote(location):
+        return
+    for path in _local(location).rglob(".*.tmp"):
+        path.unlink(missing_ok=True)
+
+
 def _sync_folder(folder: Path) -> None:
     descriptor = os.open(folder, os.O_RDONLY)
     try:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from corpusforge import storage
@@ -74,7 +75,7 @@ def _digest_column(digest: Any, column: pa.Array) -> None:
     if any(is_kind(kind) for is_kind in textual):
         column = column.cast(pa.large_binary())
     if pa.types.is_large_binary(column.type):
-        lengths = pa.compute.binary_length(column).fill_null(0)
+        lengths = pc.binary_length(column).fill_null(0)
         digest.update(lengths.to_numpy(zero_copy_only=False).tobytes())
         joined = column.drop_null()
         if len(joined):

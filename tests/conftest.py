@@ -16,3 +16,34 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real test data at {folder} (set CORPUSFORGE_DATA)")
     return folder
+
+
+@pytest.fixture(scope="session")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A generated sample: 160 pages in 4 WARC files, a WET file, lists, evaluation texts, truth."""
+    from corpusforge.sample.command import write_sample
+
+    folder = tmp_path_factory.mktemp("sample")
+    write_sample(folder, seed=1, pages=160, files=4)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def core_recipe(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A recipe file with every kind of operation and no optional dependency."""
+    from runs import CORE_RECIPE
+
+    path = tmp_path_factory.mktemp("recipe") / "core.yaml"
+    path.write_text(CORE_RECIPE)
+    return path
+
+
+@pytest.fixture(scope="session")
+def finished_run(sample: Path, core_recipe: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An uninterrupted run of the core recipe with two workers: what others are compared with."""
+    from runs import command, run_cli
+
+    output = tmp_path_factory.mktemp("finished") / "run"
+    done = run_cli(command(core_recipe, f"{sample}/warc/*.warc.gz", output, "--workers", "2"))
+    assert done.returncode == 0, done.stderr
+    return output

@@ -20,7 +20,7 @@ from corpusforge.mix.mds import INDEX_NAME, MdsWriter
 from corpusforge.mix.megatron import MegatronWriter
 from corpusforge.mix.order import order_key, repeats, unpermute
 from corpusforge.mix.packing import Mode, Packing, pack
-from corpusforge.mix.randomness import id_bytes, uniform_bits
+from corpusforge.mix.randomness import STREAM_MIXTURE, id_bytes, uniform_bits
 from corpusforge.mix.rows import build_rows, packed_columns, tokens_from_arrays
 from corpusforge.operations import ROW_BITS, ExchangeSpec
 from corpusforge.tasks.body import Body, TaskResult
@@ -31,9 +31,6 @@ from corpusforge.writer import commit_parquet, row_groups
 Int64 = npt.NDArray[np.int64]
 
 SEGMENTS_FILE = "segments.parquet"
-EPOCH_STREAM = 1
-"""Stream of the random bits that decide a document's partial pass (0 is the tokenizer's sample)."""
-
 SEGMENT_SCHEMA = pa.schema(
     [
         ("pass", pa.int64()),
@@ -84,7 +81,7 @@ class PackBody(Body):
         """Write the segments; rows and statistics of each pass go to the value."""
         source = task.plan.shards[task.number].source
         tokens = Tokens(task, self.step)
-        bits = uniform_bits(task.plan.seed, id_bytes(tokens.document_ids), EPOCH_STREAM)
+        bits = uniform_bits(task.plan.seed, id_bytes(tokens.document_ids), STREAM_MIXTURE)
         wanted = repeats(bits, self.epochs.get(source, Fraction(1)))
         passes = []
         result = TaskResult()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from pydantic import Field
 
 from corpusforge.errors import UsageError
+from corpusforge.mix.apportion import Apportionment
 from corpusforge.mix.bodies import IndexBody, MixtureBody, PackBody, RowsBody, ShardBody, row_exchange
 from corpusforge.mix.packing import WINDOW
 from corpusforge.step import Step, StepParameters
@@ -78,6 +79,10 @@ class Mix(Step):
         if not weights and len(sources) > 1:
             raise UsageError(f"`mix` needs weights for the sources {', '.join(sorted(sources))}")
         weights = weights or {name: Fraction(1) for name in sources}
+        try:
+            Apportionment(weights)
+        except ValueError as error:
+            raise UsageError(f"`mix` cannot use these weights: {error}") from error
         packing = builder.packing
         files = self.parameters.files or len(builder.shards)
         value = f"{self.instance}.mixture"

@@ -82,7 +82,10 @@ class _MapState:
         self.statistics = [_statistics_of(step) for step in body.steps]
         self.accounts: list[dict[str, ledger.Account]] = [{} for _ in body.steps]
         self.timings = [{"seconds_cpu": 0.0, "bytes_in": 0.0} for _ in body.steps]
-        self.joined = {name: JoinedRows(task.read_exchange(name, task.number)) for name in body.joins}
+        self.joined = {
+            name: JoinedRows(task.read_exchange(name, task.number), task.plan.exchanges[name].spec.schema)
+            for name in body.joins
+        }
         self.runs: RunBuilder | None = task.run_builder(body.emitter.output) if body.emitter else None
         self.folds: dict[str, dict[str, int]] = {name: {} for name in body.folders}
         self.errors: list[dict[str, Any]] = []
@@ -147,10 +150,10 @@ class _MapState:
 class JoinedRows:
     """Rows addressed to a shard, given out in step with its batches."""
 
-    def __init__(self, batches: Iterator[pa.RecordBatch]) -> None:
+    def __init__(self, batches: Iterator[pa.RecordBatch], schema: pa.Schema) -> None:
         self._batches = batches
         self._held: pa.Table | None = None
-        self._schema: pa.Schema | None = None
+        self._schema = schema.append(pa.field("row", pa.int64()))
 
     def below(self, row: int) -> pa.RecordBatch:
         """Remove and give the rows with a row number under `row`, with the number as column `row`."""
@@ -161,7 +164,6 @@ class JoinedRows:
                 if batch is None:
                     break
                 self._held = _with_rows(batch)
-                self._schema = self._held.schema
             numbers = self._held.column("row").to_numpy()
             count = int(np.searchsorted(numbers, row, "left"))
             taken += self._held.slice(0, count).to_batches()
@@ -171,8 +173,7 @@ class JoinedRows:
             self._held = None
         if taken:
             return pa.Table.from_batches(taken).combine_chunks().to_batches()[0]
-        schema = self._schema if self._schema is not None else pa.schema([pa.field("row", pa.int64())])
-        return pa.RecordBatch.from_pylist([], schema=schema)
+        return pa.RecordBatch.from_pylist([], schema=self._schema)
 
 
 def _with_rows(batch: pa.RecordBatch) -> pa.Table:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from corpusforge import storage, views
@@ -136,7 +137,7 @@ def _take_over(batch: Batch, row: pa.RecordBatch) -> None:
     for name in COLUMNS:
         decided = row.column(f"@{name}")
         if decided.null_count < len(decided):
-            batch.columns[name] = pa.compute.coalesce(decided, batch.columns[name])
+            batch.columns[name] = pc.coalesce(decided, batch.columns[name])
 
 
 class _StoredSignals(Mapping[str, pa.Array]):

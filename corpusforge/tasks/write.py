@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import ExitStack
+from fractions import Fraction
 from typing import Any, ClassVar
 
 import numpy as np
@@ -14,6 +15,8 @@ import pyarrow as pa
 from corpusforge import storage
 from corpusforge.document import canonical_json
 from corpusforge.layout import number
+from corpusforge.mix.order import repeats
+from corpusforge.mix.randomness import STREAM_KEEP_SAMPLE, id_bytes, uniform_bits
 from corpusforge.tasks.batch import QUARANTINE, Batch
 from corpusforge.tasks.body import Body, TaskResult
 from corpusforge.tasks.context import TaskContext
@@ -93,22 +96,21 @@ class WriteBody(Body):
             counts = _counts(written, sources[row])
             counts["document_bytes"] += len(size.as_py()) if size.is_valid else 0
         _write(kept_writer, table, kept)
-        dropped = self._sampled(batch, dropped)
+        dropped = self._sampled(batch, dropped, task.plan.seed)
         verdicts = pa.array(batch.verdicts, pa.string())
         table = table.append_column("verdict", verdicts)
         table = table.append_column("duplicate_of", batch.extra["duplicate_of"])
         _write(dropped_writer, table, dropped)
 
-    def _sampled(self, batch: Batch, dropped: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-        """Rows of dropped documents to write: all, none, or those whose id falls below the share."""
+    def _sampled(self, batch: Batch, dropped: npt.NDArray[np.int64], seed: int) -> npt.NDArray[np.int64]:
+        """Rows of dropped documents to write: all, none, or a seeded share of them."""
         if self.keep_dropped == "all":
             return dropped
         if self.keep_dropped == "none":
             return dropped[:0]
-        share = float(self.keep_dropped.removeprefix("sample:"))
-        limit = int(share * (1 << 64))
-        ids = batch.columns["id"].to_pylist()
-        return np.array([row for row in dropped if int.from_bytes(ids[row][:8], "little") < limit], np.int64)
+        share = Fraction(self.keep_dropped.removeprefix("sample:"))
+        bits = uniform_bits(seed, id_bytes(batch.columns["id"]), STREAM_KEEP_SAMPLE)
+        return dropped[repeats(bits, share)[dropped] > 0]
 
 
 def _counts(written: dict[str, dict[str, int]], source: str) -> dict[str, int]:

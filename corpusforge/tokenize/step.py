@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from corpusforge.step import LiveRows, MapStep, Measured, RunContext, Signal, Step
 from corpusforge.tokenize.encoder import Encoder, token_array
@@ -32,8 +33,7 @@ class Tokenize(Step):
         """Hash of the model file when one is loaded."""
         if self.parameters.model is None:
             return {}
-        from corpusforge.models.store import sha256_of
-        from corpusforge.models.store import find
+        from corpusforge.models.store import find, sha256_of
 
         return {"model": sha256_of(find(self.parameters.model))}
 
@@ -68,5 +68,5 @@ class Encode(MapStep):
         """Encode the latest view."""
         ids, offsets = self._encoder.encode(rows.texts)
         array = token_array(ids, offsets).cast(pa.large_list(pa.uint32()))
-        counts = pa.compute.subtract(pa.compute.list_value_length(array), 1)
+        counts = pc.subtract(pc.list_value_length(array), 1)
         return Measured(signals={"tokens": counts, "ids": array})

@@ -1,0 +1,173 @@
+"""The local engine with real processes: any number of workers, any death, the same bytes."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+from runs import command, digests, kill_group_when, run_cli
+
+
+def manifests(run: Path) -> dict[str, float]:
+    """Committed tasks and when they were committed."""
+    return {
+        str(path.relative_to(run)): path.stat().st_mtime_ns
+        for path in run.glob("stages/*/[0-9][0-9][0-9][0-9][0-9].json")
+    }
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", [1, 4])
+def test_any_number_of_workers_gives_the_same_bytes(workers, sample, core_recipe, finished_run, tmp_path):
+    output = tmp_path / "run"
+    done = run_cli(command(core_recipe, f"{sample}/warc/*.warc.gz", output, "--workers", str(workers)))
+    assert done.returncode == 0, done.stderr
+    assert digests(output) == digests(finished_run)
+
+
+@pytest.mark.slow
+def test_killed_in_every_stage_and_resumed_gives_the_same_bytes(sample, core_recipe, finished_run, tmp_path):
+    """kill -9 of the whole group, again and again: after each start, inside the next stage not yet begun."""
+    output = tmp_path / "run"
+    arguments = command(core_recipe, f"{sample}/warc/*.warc.gz", output, "--workers", "2")
+    stages = sorted(path.name for path in finished_run.glob("stages/*@*"))
+    generator = random.Random(7)
+    killed_in = []
+    for stage in stages:
+        folder = output / "stages" / stage
+
+        def inside(folder: Path = folder, delay: float = generator.uniform(0, 0.05)) -> bool:
+            if not (folder / "stage.json").exists():
+                return False
+            time.sleep(delay)
+            return True
+
+        before = manifests(output)
+        if kill_group_when(arguments, inside):
+            killed_in.append(stage)
+        after = manifests(output)
+        assert {name: after[name] for name in before} == before, "a committed task was done again"
+    done = run_cli(arguments)
+    assert done.returncode == 0, done.stderr
+    assert len(killed_in) >= len(stages) - 2, f"killed only in {killed_in}"
+    assert digests(output) == digests(finished_run)
+    leftovers = [path for folder in ("documents", "dropped", "shards") for path in (output / folder).rglob(".*")]
+    assert leftovers == []
+
+
+@pytest.mark.slow
+def test_a_worker_that_dies_costs_an_attempt_and_nothing_else(sample, core_recipe, finished_run, tmp_path):
+    output = tmp_path / "run"
+    arguments = command(core_recipe, f"{sample}/warc/*.warc.gz", output, "--workers", "2")
+    process = subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    killed = 0
+    while process.poll() is None and killed < 3:
+        time.sleep(0.05)
+        workers = [
+            child
+            for child in psutil.Process(process.pid).children(recursive=True)
+            if child.num_threads() > 0 and "resource_tracker" not in " ".join(child.cmdline())
+        ]
+        # The fork server is the parent of the workers: only its children are fair game.
+        grandchildren = [child for child in workers if child.ppid() != process.pid]
+        if grandchildren and (output / "stages").exists() and manifests(output):
+            os.kill(grandchildren[0].pid, signal.SIGKILL)
+            killed += 1
+            time.sleep(0.3)
+    _, errors = process.communicate(timeout=300)
+    assert process.returncode == 0, errors
+    assert killed >= 1
+    assert digests(output) == digests(finished_run)
+
+
+@pytest.mark.slow
+def test_a_finished_run_says_so_and_does_nothing(sample, core_recipe, finished_run):
+    before = manifests(finished_run)
+    done = run_cli(command(core_recipe, f"{sample}/warc/*.warc.gz", finished_run))
+    assert done.returncode == 0
+    assert "complete" in done.stdout
+    assert manifests(finished_run) == before
+
+
+@pytest.mark.slow
+def test_another_recipe_on_the_same_output_is_refused_with_the_difference(sample, core_recipe, finished_run):
+    arguments = command(core_recipe, f"{sample}/warc/*.warc.gz", finished_run, "--set", "gopher_quality.min_words=10")
+    done = run_cli(arguments)
+    assert done.returncode == 2
+    assert "gopher_quality.min_words: 50 -> 10" in done.stderr
+
+
+@pytest.mark.slow
+def test_limit_first_then_everything_redoes_only_what_mixes_shards(sample, core_recipe, finished_run, tmp_path):
+    output = tmp_path / "run"
+    pattern = f"{sample}/warc/*.warc.gz"
+    first = run_cli(command(core_recipe, pattern, output, "--limit", "2"))
+    assert first.returncode == 0, first.stderr
+    assert len(list((output / "documents").iterdir())) == 2
+    read = {path: path.stat().st_mtime_ns for path in output.glob("stages/00-*/0000[01].json")}
+    assert len(read) == 2
+    whole = run_cli(command(core_recipe, pattern, output))
+    assert whole.returncode == 0, whole.stderr
+    assert {path: path.stat().st_mtime_ns for path in read} == read
+    assert digests(output) == digests(finished_run)
+
+
+@pytest.mark.slow
+def test_two_runs_at_once_on_one_output(sample, core_recipe, tmp_path):
+    output = tmp_path / "run"
+    arguments = command(core_recipe, f"{sample}/warc/*.warc.gz", output)
+    first = subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while not (output / "stages").exists():
+        time.sleep(0.01)
+    second = run_cli(arguments)
+    assert second.returncode == 2
+    assert "another run is working" in second.stderr
+    assert first.wait(timeout=300) == 0
+
+
+PLUGIN = '''
+import time
+from corpusforge.step import LiveRows, MapStep, Measured, RunContext
+
+class Stuck(MapStep):
+    """Never comes back from one document."""
+    name = "stuck"
+    reads = "latest"
+    def open(self, context: RunContext) -> None:
+        self._heartbeat = context.heartbeat
+    def measure(self, rows: LiveRows) -> Measured:
+        for locator in rows.column("locator").to_pylist():
+            self._heartbeat.begin(locator)
+            if locator.startswith("sample-00001") and rows.column("url")[0].as_py():
+                while "@" in locator and int(locator.split("@")[1]) < 600:
+                    time.sleep(1)
+            self._heartbeat.done()
+        return Measured()
+'''
+
+
+@pytest.mark.slow
+def test_the_watchdog_gives_up_one_document_and_the_run_goes_on(sample, tmp_path):
+    (tmp_path / "stuck.py").write_text(PLUGIN)
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text(
+        "name: watched\nshard_bytes: 100000\nwatchdog_seconds: 1.0\nerror_budget: 0.5\n"
+        "sources: {commoncrawl: {}}\nsteps: [url_filter, extract, stuck]\n"
+    )
+    output = tmp_path / "run"
+    arguments = command(recipe, f"{sample}/warc/*.warc.gz", output, "--plugin", str(tmp_path / "stuck.py"))
+    done = run_cli(arguments)
+    assert done.returncode == 0, done.stderr
+    kills = [json.loads(line) for line in (output / "kills.jsonl").read_text().splitlines()]
+    assert len(kills) == 1
+    lines = [json.loads(line) for path in (output / "quarantine").iterdir() for line in path.read_text().splitlines()]
+    given_up = [line for line in lines if line["kind"] == "watchdog"]
+    assert [line["locator"] for line in given_up] == [kills[0]["locator"]]
+    assert json.loads((output / "ledger.json").read_text())["closed"]
