@@ -31,6 +31,10 @@ DECISION_SCHEMA = pa.schema(
 `copies` documents that were dropped for it, and several of these add up."""
 
 
+TABLE_SCHEMA = pa.schema([pa.field("survivor", pa.int64()), pa.field("address", pa.int64())])
+"""Addresses of dropped documents and of what they lost to; the rows of one survivor stand together."""
+
+
 def decision_spec(name: str) -> ExchangeSpec:
     """Declare an exchange of decisions, addressed to the documents' shards."""
     order = ("address", "duplicate", "copies", "twin_high", "twin_low")
@@ -90,7 +94,7 @@ class FirstSurvives(Reducer):
         self._dropped = 0
 
     def reduce(self, batches: Iterator[pa.RecordBatch]) -> Iterator[tuple[str, pa.RecordBatch]]:
-        """Yield decision rows."""
+        """Yield decision rows, and under "table" who lost to whom."""
         name = self.outputs[0].name
         self._groups = self._dropped = 0
         groups = GroupHeads(self.key, ("address", PRIORITY[3], PRIORITY[4]))
@@ -102,6 +106,9 @@ class FirstSurvives(Reducer):
             self._groups += int(opens.sum())
             self._dropped += int(dropped.sum())
             yield name, batch_of(DECISION_SCHEMA, _dropped_rows(columns, heads), dropped)
+            if dropped.any():
+                table = {"survivor": heads["address"][dropped], "address": columns["address"][dropped]}
+                yield "table", batch_of(TABLE_SCHEMA, table)
             ended = survivors.add(heads["address"][dropped])
             if ended is not None:
                 yield name, ended

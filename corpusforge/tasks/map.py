@@ -37,10 +37,10 @@ class MapBody(Body):
 
     @property
     def needs_text(self) -> bool:
-        """Whether anything in the stage looks at text."""
+        """Whether anything in the stage looks at text; rules do, for the examples of what they drop."""
         parts: list[Any] = [*self.steps, *self.folders.values()]
         parts += [self.emitter] if self.emitter is not None else []
-        return any(part.reads != "none" for part in parts)
+        return any(part.reads != "none" for part in parts) or any(step.rules for step in self.steps)
 
     def run(self, task: TaskContext) -> TaskResult:
         """Run all steps over all batches; sidecars, runs, partial folds and errors are committed as files."""
