@@ -297,7 +297,7 @@ class Container(ABC):
     @property
     def consumed(self) -> int:
         """Bytes of the file that were used so far (look-ahead of the decompressor included)."""
-        return self.window.position
+        return self.window.position if self._ahead is None else self._ahead.offset
 
     def next_member(self) -> Member | None:
         """Open the member at the current position; None at the end of the file. Raises `MemberError`."""
@@ -443,5 +443,5 @@ def open_container(stream: BinaryIO, name: str = "") -> Container:
         ".lz4": Lz4Container,
     }
     ending = name[name.rfind(".") :].lower() if "." in name else ""
-    readable = re.match(rb"WARC|[a-z][a-z0-9+.-]{0,20}:|\s*$", head) is not None
+    readable = re.match(rb"\s*(?:WARC/|[a-z][a-z0-9+.-]{0,20}:|$)", window.peek(32)) is not None
     return by_name[ending](window) if ending in by_name and not readable else PlainContainer(window)

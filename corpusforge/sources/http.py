@@ -11,7 +11,6 @@ import re
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import zstandard
 from fastwarc.stream_io import BrotliReader
@@ -22,7 +21,11 @@ from corpusforge.sources.warc import header_end, parse_fields
 MAXIMUM_CODINGS = 4
 """Most content codings on top of each other."""
 _MEDIA_TYPE = re.compile(r"[a-z0-9!#$&^_.+-]{1,80}/[a-z0-9!#$&^_.+-]{1,80}")
+GZIP, ZLIB, RAW = 31, 15, -15
+"""Window bits that tell zlib what to expect."""
 _PIECE = 1 << 16
+_ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
+_ZSTD_FEED = 256  # four bytes may unfold to a block of 128 KiB
 _STATUS_LINE = re.compile(rb"(?:HTTP/\d{1,2}(?:\.\d{1,2})?|ICY)[ \t]+(\d{3})(?:[ \t][^\n]*)?\r?\n")
 _CHUNK_LINE = re.compile(rb"[ \t]*([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\n]{0,4096})?\r?\n")
 
@@ -122,84 +125,103 @@ def remove_chunks(body: bytes, limit: int) -> bytes:
 
 
 def _inflate(body: bytes, limit: int, window_bits: int) -> bytes:
-    pieces: list[bytes] = []
-    size = 0
-    while body:
+    """Decompress with zlib; of gzip all members, up to what is none."""
+    pieces = _Pieces(limit)
+    while True:
         inflater = zlib.decompressobj(window_bits)
         while not inflater.eof:
             try:
-                piece = inflater.decompress(body, max(1, limit + 1 - size))
+                piece = inflater.decompress(body, limit + 1 - pieces.size)
             except zlib.error as error:
-                if pieces and size and not inflater.eof and window_bits == 31 and _is_padding(body):
-                    return b"".join(pieces)
                 raise ValueError(str(error)) from error
-            pieces.append(piece)
-            size += len(piece)
-            if size > limit:
-                raise PayloadError("payload_too_large", f"unfolds to more than {limit} bytes")
-            body = inflater.unused_data if inflater.eof else inflater.unconsumed_tail
-            if not piece and not body and not inflater.eof:
-                raise _IncompleteError(b"".join(pieces))
-        if window_bits != 31 or not body.startswith(b"\x1f\x8b"):
-            break
-    return b"".join(pieces)
-
-
-def _is_padding(body: bytes) -> bool:
-    return not body.strip(b"\0\r\n \t")
+            pieces.add(piece)
+            body = inflater.unconsumed_tail
+            if not piece and not body:
+                break
+        if not inflater.eof:
+            raise _IncompleteError(pieces.join())
+        body = inflater.unused_data
+        if window_bits != GZIP or not body.startswith(b"\x1f\x8b"):
+            return pieces.join()
 
 
 def decode_gzip(body: bytes, limit: int) -> bytes:
     """Decompress gzip members; bytes that are not gzip pass. Raises `ValueError`."""
-    return _inflate(body, limit, 31) if body.startswith(b"\x1f\x8b") else body
+    return _inflate(body, limit, GZIP) if body.startswith(b"\x1f\x8b") else body
 
 
 def decode_deflate(body: bytes, limit: int) -> bytes:
     """Decompress zlib data (RFC 1950), or raw deflate (RFC 1951) as some servers send it; text passes."""
     if len(body) >= 2 and body[0] & 15 == 8 and int.from_bytes(body[:2], "big") % 31 == 0:
         try:
-            return _inflate(body, limit, 15)
+            return _inflate(body, limit, ZLIB)
         except ValueError:
-            return _inflate(body, limit, -15)
+            return _inflate(body, limit, RAW)
     try:
-        return _inflate(body, limit, -15)
-    except ValueError:
+        return _inflate(body, limit, RAW)
+    except (ValueError, _IncompleteError):
         if is_text(body):
             return body
         raise
 
 
-def _pull(reader: Any, body: bytes, limit: int) -> bytes:
-    pieces: list[bytes] = []
-    size = 0
-    while True:
-        try:
-            piece = reader.read(_PIECE)
-        except (OSError, zstandard.ZstdError) as error:
-            if size:
-                raise _IncompleteError(b"".join(pieces)) from error
-            if is_text(body):
-                return body
-            raise ValueError(str(error)) from error
-        if not piece:
-            return b"".join(pieces)
-        pieces.append(bytes(piece))
-        size += len(piece)
-        if size > limit:
-            raise PayloadError("payload_too_large", f"unfolds to more than {limit} bytes")
-
-
 def decode_brotli(body: bytes, limit: int) -> bytes:
-    """Decompress Brotli (RFC 7932), which has no magic number; text passes. Raises `ValueError`."""
-    return _pull(BrotliReader(io.BytesIO(body)), body, limit) if body else b""
+    """Decompress Brotli (RFC 7932), which has no magic number; text passes. Raises `ValueError`.
+
+    A cut stream is an error even where that is fine elsewhere: the reader gives nothing of it.
+    """
+    if not body:
+        return b""
+    reader = BrotliReader(io.BytesIO(body))
+    pieces = _Pieces(limit)
+    try:
+        while piece := reader.read(_PIECE):
+            pieces.add(piece)
+    except OSError as error:
+        if not pieces.size and is_text(body):
+            return body
+        raise ValueError(str(error)) from error
+    return pieces.join()
 
 
 def decode_zstd(body: bytes, limit: int) -> bytes:
     """Decompress Zstandard frames; bytes that are not Zstandard pass. Raises `ValueError`."""
-    if not body.startswith(b"\x28\xb5\x2f\xfd"):
+    if not body.startswith(_ZSTD_MAGIC):
         return body
-    decompressor = zstandard.ZstdDecompressor(max_window_size=MAXIMUM_WINDOW)
-    return _pull(decompressor.stream_reader(body, read_across_frames=True), body, limit)
+    pieces = _Pieces(limit)
+    while body.startswith(_ZSTD_MAGIC):
+        frame = zstandard.ZstdDecompressor(max_window_size=MAXIMUM_WINDOW).decompressobj()
+        for start in range(0, len(body), _ZSTD_FEED):
+            try:
+                pieces.add(frame.decompress(body[start : start + _ZSTD_FEED]))
+            except zstandard.ZstdError as error:
+                raise ValueError(str(error)) from error
+            if frame.eof:
+                body = frame.unused_data + body[start + _ZSTD_FEED :]
+                break
+        if not frame.eof:
+            raise _IncompleteError(pieces.join())
+    return pieces.join()
+
+
+class _Pieces:
+    """Pieces of a body, at most `limit` bytes of them."""
+
+    def __init__(self, limit: int) -> None:
+        self._pieces: list[bytes] = []
+        self._limit = limit
+        self.size = 0
+
+    def add(self, piece: bytes) -> None:
+        """Add a piece. Raises `PayloadError` beyond the limit."""
+        self._pieces.append(piece)
+        self.size += len(piece)
+        if self.size > self._limit:
+            raise PayloadError("payload_too_large", f"unfolds to more than {self._limit} bytes")
+
+    def join(self) -> bytes:
+        """Join the pieces."""
+        return b"".join(self._pieces)
 
 
 DECODERS: Mapping[str, Callable[[bytes, int], bytes]] = {

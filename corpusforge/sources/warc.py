@@ -33,9 +33,11 @@ _ARC_LINE = re.compile(
 _ARC_2_TAIL = re.compile(
     rb"(?P<type>[^\r\n]*?) (?P<status>\d{1,3}|-) (?P<checksum>\S+) (?P<location>\S+) (?P<offset>\d+|-) \S+"
 )
-_NEXT_WARC = re.compile(rb"(?<=\n\n)WARC/\d{1,2}\.\d|(?<=\n\r\n)WARC/\d{1,2}\.\d")
+_NEXT_WARC = re.compile(rb"WARC/\d{1,2}\.\d{1,3}[ \t]*\r?\n(?:WARC-|Content-)", re.IGNORECASE)
 _NEXT_ARC = re.compile(rb"(?<=\n)" + _ARC_LINE.pattern)
 _NEXT_ANY = re.compile(_NEXT_WARC.pattern + rb"|" + _NEXT_ARC.pattern)
+_SOUND_END = (re.compile(rb"\r\n\r\n|\n\n"), re.compile(rb"\r?\n[A-Za-z][A-Za-z0-9+.-]{0,20}:"))
+"""What stands behind a record's content in WARC and in ARC."""
 _LENGTH = re.compile(r"[0-9]{1,18}")
 
 Wanted = Callable[[Mapping[str, str]], bool]
@@ -200,8 +202,8 @@ class _Archive:
     def _header(self, window: Window) -> tuple[dict[str, str], bool]:
         """Parse the header and move behind it; tell whether it is ARC's."""
         size = 2048
+        ahead = window.fill(size)
         while True:
-            ahead = self._need(window, size)
             head = window.peek(size)
             line = _ARC_LINE.match(head) if self.arc is not False and not head.startswith(b"WARC/") else None
             if line is not None:
@@ -209,9 +211,11 @@ class _Archive:
                 window.position += line.end()
                 return _arc_headers(line), True
             end = header_end(head)
-            if end >= 0 or size > MAXIMUM_HEADER or ahead < size:
+            # A header may go on in the next member; one that is there needs no look at it.
+            if end >= 0 or ahead > MAXIMUM_HEADER or self._need(window, ahead + 1) == ahead:
                 break
-            size *= 4
+            size = 4 * len(head)
+            ahead = window.fill(size)
         version = _VERSION.match(head)
         if version is None or end < 0:
             raise _RecordError("bad_record_header", f"no record begins with {head[:60]!r}")
@@ -239,6 +243,9 @@ class _Archive:
 
     def _expect_end(self, window: Window) -> None:
         """Check that a record or the member's end follows; the end of a member verifies its checksum."""
+        if _SOUND_END[bool(self.arc)].match(window.peek(32)):
+            _skip_line_ends(window, self.max_record_bytes)
+            return  # what follows answers for itself
         if _skip_line_ends(window, self.max_record_bytes) and window.peek(5) != b"WARC/":
             following = window.peek(FEED) if self.arc else window.peek(60)
             if not begins_record(following):
