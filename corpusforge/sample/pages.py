@@ -44,7 +44,7 @@ SCHEDULE = (
         "chain:2",
         "good:de",
     ),
-    *("repeated_lines", "good:en", "contaminated", "charset", "blocklisted", "good:fr", "symbols", "good:en"),
+    *("repeated_lines", "good:en", "contaminated", "charset", "blocklisted", "good:fr", "symbols", "garbled"),
     *(
         "not_found",
         "image",
@@ -55,7 +55,7 @@ SCHEDULE = (
         "exact_duplicate",
         "redirect",
     ),
-    *("long_line", "boilerplate", "pii", "charset", "good:en", "good:en"),
+    *("long_line", "boilerplate", "pii", "charset", "garbled", "garbled"),
 )
 """Kinds of 40 consecutive pages; page n has the kind ``SCHEDULE[n % 40]``, so 40 pages hold every kind."""
 
@@ -191,6 +191,25 @@ def _chain(seed: int, number: int, step: int) -> Page:
     return _rendered(number, "near_duplicate_chain", article, url, site, before)
 
 
+def _garbled(seed: int, number: int) -> Page:
+    """A page of English words in no order, as bad translation or spun text has: only a language model minds."""
+    draw = Draw(seed, "page", number)
+    url, site = _url("en", draw, number)
+    article = _article(ENGLISH, draw)
+    body = tuple(
+        line[:2] + scrambled(line[2:], draw) if line[0] in "#-" else scrambled(line, draw)
+        for line in article.body
+    )
+    article = Article(article.title, body, "en", article.labels, article.related)
+    return _rendered(number, "garbled", article, url, site)
+
+
+def scrambled(text: str, draw: Draw) -> str:
+    """The sentences of a text, each with its words in a drawn order."""
+    sentences = [sentence.rstrip(".!?").split() for sentence in re.split(r"(?<=[.!?]) ", text)]
+    return " ".join(" ".join(draw.shuffled(words)).capitalize() + "." for words in sentences if words)
+
+
 def _with_paragraphs(seed: int, number: int, kind: str) -> Page:
     """A good English article with planted paragraphs: personal data or an evaluation text."""
     draw = Draw(seed, "page", number)
@@ -269,6 +288,7 @@ def page(seed: int, number: int) -> Page:
         "exact_duplicate": lambda: _duplicate(seed, number, kind),
         "near_duplicate": lambda: _duplicate(seed, number, kind),
         "chain": lambda: _chain(seed, number, int(detail)),
+        "garbled": lambda: _garbled(seed, number),
         "pii": lambda: _with_paragraphs(seed, number, kind),
         "contaminated": lambda: _with_paragraphs(seed, number, kind),
         "blocklisted": lambda: _blocklisted(seed, number),

@@ -45,9 +45,7 @@ def test_forty_pages_hold_every_kind(tmp_path: Path) -> None:
     expected = (
         "good boilerplate exact_duplicate near_duplicate near_duplicate_chain pii contaminated blocklisted"
     )
-    expected += (
-        " short symbols repeated_lines charset not_found image redirect deeply_nested long_line damaged"
-    )
+    expected += " short symbols repeated_lines garbled charset not_found image redirect deeply_nested long_line damaged"
     expected += " warcinfo request metadata revisit"
     assert set(expected.split()) == set(kinds)
     assert summary.records == sum(kinds.values())
