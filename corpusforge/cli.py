@@ -76,6 +76,17 @@ def parse_inputs(values: list[str]) -> dict[str, list[str]]:
     return inputs
 
 
+def parse_options(values: list[str]) -> dict[str, str]:
+    """``name=value`` options to a mapping. Raises `UsageError`."""
+    options = {}
+    for value in values:
+        name, separator, text = value.partition("=")
+        if not separator or not name:
+            raise UsageError(f"--engine-option takes name=value, not {value!r}")
+        options[name] = text
+    return options
+
+
 @app.command()
 def run(
     recipe: Annotated[str, typer.Argument(help="Name of a shipped recipe, or a YAML file.")],
@@ -91,6 +102,9 @@ def run(
     ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first N shards.")] = None,
     engine: Annotated[str, typer.Option(help="Where tasks run.")] = "local",
+    engine_option: Annotated[
+        list[str] | None, typer.Option(help="name=value, a setting of the engine's own; may be repeated.")
+    ] = None,
     plugin: Annotated[
         list[Path] | None, typer.Option(help="Python file with steps or sources of your own.")
     ] = None,
@@ -116,6 +130,7 @@ def run(
             inputs,
             output,
             engine=engine,
+            engine_options=parse_options(engine_option or []),
             workers=workers,
             limit=limit,
             progress=progress,

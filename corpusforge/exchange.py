@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from corpusforge import storage
 from corpusforge.operations import ExchangeSpec, shard_of
 
 RUN_BATCH_ROWS = 4096
@@ -168,6 +169,41 @@ class FileSlice(io.RawIOBase):
         buffer[: len(data)] = data
         self._position += len(data)
         return len(data)
+
+
+class StoredSlice(io.RawIOBase):
+    """A part of a stored file, opened at the first read and closed at the last: runs may be very many."""
+
+    def __init__(self, location: str, start: int, length: int) -> None:
+        self._location = location
+        self._start = start
+        self._left = length
+        self._file: BinaryIO | None = None
+
+    def readable(self) -> bool:
+        """Always."""
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        """Read up to the end of the slice."""
+        wanted = min(len(buffer), self._left)
+        if wanted <= 0:
+            return 0
+        if self._file is None:
+            self._file = storage.open_read(self._location)
+            self._file.seek(self._start)
+        data = self._file.read(wanted)
+        buffer[: len(data)] = data
+        self._left -= len(data)
+        if self._left == 0:
+            self._file.close()
+        return len(data)
+
+    def close(self) -> None:
+        """Close the file under it."""
+        if self._file is not None:
+            self._file.close()
+        super().close()
 
 
 class _Cursor:

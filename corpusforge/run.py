@@ -20,11 +20,15 @@ from corpusforge.engines.base import Engine, Progress, pending_tasks
 from corpusforge.errors import LedgerOpenError, RunFailedError, UsageError
 from corpusforge.layout import RunLayout, dump_json
 from corpusforge.listing import list_shards
+from corpusforge.names import nearest
 from corpusforge.plan import Plan, Stage, compile_plan
 from corpusforge.recipe import Recipe, difference
 from corpusforge.sources.base import Shard
 
 OUTPUTS = ("documents", "dropped", "quarantine", "shards")
+ENGINES = ("local", "spark", "beam")
+"""Engines by name."""
+
 RESULTS = ("manifest.json", "ledger.json", "report.json", "report.html", "environment.json", "timings.json")
 
 
@@ -45,6 +49,7 @@ def run_recipe(
     output: str,
     *,
     engine: str = "local",
+    engine_options: Mapping[str, str] | None = None,
     workers: int | None = None,
     limit: int | None = None,
     progress: Progress | None = None,
@@ -52,7 +57,8 @@ def run_recipe(
 ) -> RunSummary:
     """Run a recipe, or go on where an interrupted run of it stopped.
 
-    `inputs`: source to paths, globs or URLs. `limit`: only the first shards. `on_plan` hears the plan and
+    `inputs`: source to paths, globs or URLs. `engine_options`: the engine's own settings. `limit`: only the
+    first shards. `on_plan` hears the plan and
     whether work of an earlier attempt was found. Raises `UsageError` before any work, `RunFailedError` when a
     task fails for good or the error budget is spent, `LedgerOpenError` when the books do not balance.
     """
@@ -68,7 +74,8 @@ def run_recipe(
             return _summary(layout, complete_before=True)
         started = time.time()
         reporting = _Log(layout, progress or Progress())
-        with make_engine(engine, plan, output, workers, recipe.options.watchdog_seconds) as running:
+        watchdog = recipe.options.watchdog_seconds
+        with make_engine(engine, plan, output, workers, watchdog, engine_options) as running:
             for stage in plan.stages:
                 _run_stage(layout, plan, stage, running, reporting)
                 books.check_error_budget(layout, plan, stage, recipe.options.error_budget)
@@ -82,13 +89,28 @@ def run_recipe(
         return summary
 
 
-def make_engine(name: str, plan: Plan, root: str, workers: int | None, watchdog_seconds: float) -> Engine:
-    """The engine of that name. Raises `UsageError` for an unknown one."""
+def make_engine(
+    name: str,
+    plan: Plan,
+    root: str,
+    workers: int | None,
+    watchdog_seconds: float,
+    options: Mapping[str, str] | None = None,
+) -> Engine:
+    """The engine of that name; `options` are its own. Raises `UsageError` for an unknown one."""
     if name == "local":
         from corpusforge.engines.local import LocalEngine
 
         return LocalEngine(plan, root, workers or len(os.sched_getaffinity(0)), watchdog_seconds)
-    raise UsageError(f"unknown engine {name!r} (known: local)")
+    if name == "spark":
+        from corpusforge.engines.spark import SparkEngine
+
+        return SparkEngine(plan, root, workers, watchdog_seconds, dict(options or {}))
+    if name == "beam":
+        from corpusforge.engines.beam import BeamEngine
+
+        return BeamEngine(plan, root, workers, watchdog_seconds, dict(options or {}))
+    raise UsageError(f"unknown engine {name!r}{nearest(name, ENGINES)}")
 
 
 def _run_stage(layout: RunLayout, plan: Plan, stage: Stage, engine: Engine, progress: Progress) -> None:

@@ -279,6 +279,11 @@ class ShardBody(Body):
     def __init__(self, exchange: str, formats: Sequence[str], token_type: str) -> None:
         self.exchange, self.formats, self.token_type = exchange, tuple(formats), token_type
 
+    @property
+    def consumes(self) -> tuple[str, ...]:
+        """The exchange of rows."""
+        return (self.exchange,)
+
     def run(self, task: TaskContext) -> TaskResult:
         """Write rows as they come; count cells and padding from the rows themselves."""
         result = TaskResult()

@@ -37,6 +37,11 @@ class Body(ABC):
 
     operation: ClassVar[str]
 
+    @property
+    def consumes(self) -> tuple[str, ...]:
+        """Exchanges whose runs for the task's number the task reads."""
+        return ()
+
     @abstractmethod
     def run(self, task: TaskContext) -> TaskResult:
         """Do the work of task `task.number`; files are written by atomic commits."""

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from corpusforge import storage
-from corpusforge.exchange import FileSlice, RunBuilder, merge_runs, write_run
+from corpusforge.exchange import RunBuilder, StoredSlice, merge_runs, write_run
 from corpusforge.heartbeat import Heartbeat
 from corpusforge.layout import RunLayout
 from corpusforge.operations import ExchangeSpec
@@ -26,14 +27,22 @@ class TaskContext:
     """One task of one stage. `kills` names the documents that the watchdog gave up."""
 
     def __init__(
-        self, plan: Plan, root: str, stage: Stage, number: int, heartbeat: Heartbeat | None = None
+        self,
+        plan: Plan,
+        root: str,
+        stage: Stage,
+        number: int,
+        heartbeat: Heartbeat | None = None,
+        moved_runs: Mapping[str, Sequence[Path]] | None = None,
     ) -> None:
+        """`moved_runs`: exchange to the local files of this task's runs, where an engine moved them itself."""
         self.plan = plan
         self.layout = RunLayout(root)
         self.stage = stage
         self.stage_id = stage.id
         self.number = number
         self.heartbeat = heartbeat or Heartbeat()
+        self._moved_runs = moved_runs
 
     def own_file(self, name: str) -> str:
         """Where this task writes a file of that name."""
@@ -97,27 +106,44 @@ class TaskContext:
     def read_exchange(self, name: str, partition: int) -> Iterator[pa.RecordBatch]:
         """The rows of one partition of an exchange, merged to one sorted stream."""
         info = self.plan.exchanges[name]
-        opened: list[BinaryIO] = []
-        try:
-            sources: list[io.RawIOBase] = []
+        sources: list[io.RawIOBase] = []
+        if self._moved_runs is not None:
+            sources += [StoredSlice(str(path), 0, path.stat().st_size) for path in self._moved_runs[name]]
+        else:
             for task in range(info.producer_tasks):
-                file = storage.open_read(self.layout.task_file(info.producer, task, _runs_name(name)))
-                opened.append(file)
-                index = file.seek(0, io.SEEK_END) - 8 * (info.partitions + 1)
-                file.seek(index + 8 * partition)
-                start, end = (int(value) for value in np.frombuffer(file.read(16), "<u8"))
+                location = self.layout.task_file(info.producer, task, _runs_name(name))
+                with storage.open_read(location) as file:
+                    offsets = run_offsets(file, info.partitions)
+                start, end = int(offsets[partition]), int(offsets[partition + 1])
                 if end > start:
-                    sources.append(FileSlice(file, start, end - start))
-                else:
-                    opened.pop().close()
-            yield from merge_runs(info.spec, sources)
-        finally:
-            for file in opened:
-                file.close()
+                    sources.append(StoredSlice(location, start, end - start))
+        yield from merge_runs(info.spec, sources)
 
 
 def _runs_name(exchange: str) -> str:
     return f"{exchange}.runs"
+
+
+def run_offsets(file: BinaryIO, partitions: int) -> npt.NDArray[np.uint64]:
+    """Where the runs of a file stand: uint64[partitions + 1] byte offsets, read from the file's end."""
+    file.seek(-8 * (partitions + 1), io.SEEK_END)
+    return np.frombuffer(file.read(8 * (partitions + 1)), "<u8")
+
+
+def moved_runs_of(plan: Plan, root: str, name: str, task: int) -> Iterator[tuple[int, bytes]]:
+    """What an engine moves for one producer task of an exchange: (partition, run bytes), runs that have rows.
+
+    A reducer's task is given the runs of its partition as local files, in the order of the producers' numbers.
+    """
+    info = plan.exchanges[name]
+    location = RunLayout(root).task_file(info.producer, task, _runs_name(name))
+    with storage.open_read(location) as file:
+        offsets = run_offsets(file, info.partitions)
+        for partition in range(info.partitions):
+            start, end = int(offsets[partition]), int(offsets[partition + 1])
+            if end > start:
+                file.seek(start)
+                yield partition, file.read(end - start)
 
 
 def exchange_facts(files: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, int]]:

@@ -36,6 +36,11 @@ class MapBody(Body):
         self.measure_all = False
 
     @property
+    def consumes(self) -> tuple[str, ...]:
+        """The exchanges that are joined."""
+        return tuple(self.joins)
+
+    @property
     def needs_text(self) -> bool:
         """Whether anything in the stage looks at text; rules do, for the examples of what they drop."""
         parts: list[Any] = [*self.steps, *self.folders.values()]

@@ -26,6 +26,11 @@ class ReduceBody(Body):
         self.exchange = exchange
         self.reducer = reducer
 
+    @property
+    def consumes(self) -> tuple[str, ...]:
+        """The exchange that is reduced."""
+        return (self.exchange,)
+
     def run(self, task: TaskContext) -> TaskResult:
         """Reduce one partition. Raises `KeyError` when the reducer emits into an exchange it did not declare."""
         result = TaskResult()
