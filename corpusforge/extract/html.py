@@ -1,8 +1,8 @@
 """HTML to text, behind limits that make every page end.
 
 Resiliparse (Bevendorff et al., "Elastic ChatNoir", ECIR 2018) parses by the HTML standard and keeps the main
-content; its cost is linear for sane pages and quadratic in depth and attributes, so hostile pages are refused
-by a scan beforehand (`corpusforge.kernels.html_scan`). Trafilatura (Barbaresi, ACL 2021) is slower by an order of
+content; its cost is linear for sane pages, and quadratic in depth, attributes and options, so hostile pages are
+refused by a scan beforehand (`corpusforge.kernels.html_scan`). Trafilatura (Barbaresi, ACL 2021) is slower by an order of
 magnitude and may be chosen instead.
 """
 
@@ -43,6 +43,7 @@ class Limits:
     max_depth: int
     max_attributes: int
     max_path_steps: int
+    max_options: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,7 @@ def measure_page(html: bytes, limits: Limits) -> PageShape:
         ("too_deep", shape.depth, limits.max_depth),
         ("too_many_attributes", shape.attributes, limits.max_attributes),
         ("too_much_nesting", shape.path_steps, limits.max_path_steps),
+        ("too_many_options", shape.options, limits.max_options),
     ):
         if value > limit:
             raise PageLimitError(kind, f"{value} is more than {limit}")

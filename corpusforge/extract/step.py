@@ -63,6 +63,8 @@ class Parameters(StepParameters):
     """Most attributes of one tag: the parser's cost is quadratic in them."""
     max_path_steps: int = Field(default=100_000_000, gt=0)
     """Greatest sum of depths over all elements: the extractor walks from every element to the root."""
+    max_options: int = Field(default=10_000, gt=0)
+    """Most option elements: the parser's cost is quadratic in those of one select."""
     min_characters: int | None = 1
     """Documents with fewer characters of text are dropped."""
 
@@ -108,6 +110,7 @@ class Extract(MapStep):
             parameters.max_depth,
             parameters.max_attributes,
             parameters.max_path_steps,
+            parameters.max_options,
         )
         self._heartbeat = context.heartbeat
         self._extract = self._extractor()

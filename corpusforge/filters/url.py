@@ -116,8 +116,14 @@ class BlockList:
 
 
 @cache
-def _load(files: tuple[Path, ...]) -> BlockList:
+def _load(files: tuple[Path, ...], _states: tuple[tuple[int, int], ...]) -> BlockList:
     return BlockList(files)
+
+
+def load(files: Sequence[Path]) -> BlockList:
+    """Load lists, or give what was loaded of the same files in the same state."""
+    states = tuple((stat.st_mtime_ns, stat.st_size) for stat in (file.stat() for file in files))
+    return _load(tuple(files), states)
 
 
 class UrlFilter(MapStep):
@@ -155,7 +161,7 @@ class UrlFilter(MapStep):
 
     def open(self, context: RunContext) -> None:
         """Load the lists."""
-        self._list = _load(tuple(self._files()))
+        self._list = load(self._files())
         self._hard = frozenset(word.lower() for word in self.parameters.hard_words)
         self._soft = frozenset(word.lower() for word in self.parameters.soft_words)
 

@@ -139,7 +139,7 @@ NAME, KIND, ALIEN, BELOW, EXACT = 0, 1, 2, 3, 4
 # Columns of the list of active formatting elements: name, hash of the whole tag, height of the stack when it opened.
 WHOLE, HEIGHT = 1, 2
 # Numbers of the scan's state.
-TOP, ACTIVE, REPEAT, NODES, DEEPEST, STEPS = 0, 1, 2, 3, 4, 5
+TOP, ACTIVE, REPEAT, NODES, DEEPEST, STEPS, OPTIONS = 0, 1, 2, 3, 4, 5, 6
 
 _BYTES = types.Array(types.uint8, 1, "C", readonly=True)
 _TABLE = types.Array(types.int64, 2, "C")
@@ -152,12 +152,14 @@ class PageShape(NamedTuple):
 
     `nodes`: elements, with the formatting elements that the parser repeats. `depth`: deepest nesting.
     `attributes`: most attributes of one tag. `path_steps`: the sum of the depths of all elements.
+    `options`: option elements.
     """
 
     nodes: int
     depth: int
     attributes: int
     path_steps: int
+    options: int
 
 
 @numba.njit(_I(types.uint64), cache=True, nogil=True)
@@ -343,6 +345,7 @@ def _start(
 ) -> None:
     """Follow a start tag."""
     state[NODES] += 1
+    state[OPTIONS] += kind & OPTION != 0
     if state[REPEAT]:
         state[NODES] += state[ACTIVE] - _last_marker(stack, state)
         state[REPEAT] = 0
@@ -409,13 +412,13 @@ def _end(
         _pop_to(stack, state, found)
 
 
-@numba.njit(types.UniTuple(_I, 4)(_BYTES, _I), cache=True, nogil=True)
-def _scan(data: npt.NDArray[np.uint8], max_depth: int) -> tuple[int, int, int, int]:
+@numba.njit(types.UniTuple(_I, 5)(_BYTES, _I), cache=True, nogil=True)
+def _scan(data: npt.NDArray[np.uint8], max_depth: int) -> tuple[int, int, int, int, int]:
     """Scan until the end or until the depth is over `max_depth`."""
     n = len(data)
     stack = np.empty((CAPACITY, 5), np.int64)
     active = np.empty((CAPACITY, 3), np.int64)
-    state = np.zeros(6, np.int64)
+    state = np.zeros(7, np.int64)
     most = 0
     i = 0
     while i + 1 < n and state[DEEPEST] <= max_depth:
@@ -452,7 +455,7 @@ def _scan(data: npt.NDArray[np.uint8], max_depth: int) -> tuple[int, int, int, i
             continue
         _start(stack, active, state, same, np.int64(name), kind, whole, self_closing != 0)
     # html, head and body stand in every tree, and an end tag without its start can make one more element.
-    return state[NODES] + 3, state[DEEPEST] + 3, most, state[STEPS]
+    return state[NODES] + 3, state[DEEPEST] + 3, most, state[STEPS], state[OPTIONS]
 
 
 def scan_html(data: npt.NDArray[np.uint8], max_depth: int = CAPACITY - 1) -> PageShape:

@@ -1,0 +1,168 @@
+"""The extract step: batches of payloads, failures, signals, the watchdog's eye."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from pydantic import ValidationError
+
+from corpusforge.extract.step import Extract, Parameters
+from corpusforge.heartbeat import Heartbeat
+from corpusforge.sources.base import Record, SourceFile
+from corpusforge.sources.commoncrawl import CommonCrawl
+from corpusforge.step import LiveRows, Measured, RunContext
+from corpusforge.texts import Texts
+
+PAGE = "<html><title>T</title><body><p>Grüße aus einer Seite.</p></body></html>"
+
+
+def rows(pages: list[tuple[bytes | None, str | None, str | None]]) -> LiveRows:
+    return LiveRows(
+        Texts.from_strings([""] * len(pages)),
+        {
+            "payload": pa.array([page[0] for page in pages], pa.large_binary()),
+            "content_type": pa.array([page[1] for page in pages], pa.string()),
+            "charset": pa.array([page[2] for page in pages], pa.string()),
+            "locator": pa.array([f"file@{number}" for number in range(len(pages))], pa.string()),
+        },
+    )
+
+
+def measure(
+    pages: list[tuple[bytes | None, str | None, str | None]],
+    heartbeat: Heartbeat | None = None,
+    **parameters: object,
+) -> Measured:
+    step = Extract(Parameters.model_validate(parameters))
+    step.open(RunContext(heartbeat=heartbeat or Heartbeat()))
+    return step.measure(rows(pages))
+
+
+def test_html_and_plain_text() -> None:
+    measured = measure(
+        [
+            (PAGE.encode("cp1252"), "text/html", "latin1"),
+            (b"<p>not parsed</p>\r\n\0end", "text/plain", None),
+            (PAGE.encode(), "application/xhtml+xml", None),
+            (None, None, None),
+        ]
+    )
+    assert measured.failures == {}
+    assert measured.columns["text"].type == pa.large_string()
+    assert measured.columns["text"].to_pylist() == [
+        "Grüße aus einer Seite.", "<p>not parsed</p>\nend", "Grüße aus einer Seite.", "",
+    ]  # fmt: skip
+    assert measured.signals["title"].to_pylist() == ["T", None, "T", None]
+    assert list(measured.signals["characters"]) == [22, 21, 22, 0]
+    assert measured.signals["html_bytes"][0] == len(PAGE)
+    assert measured.signals["node_count"][1] == 0
+    assert set(measured.signals) == {signal.name for signal in Extract.signals}
+
+
+def test_failures_cost_one_page() -> None:
+    good = (PAGE.encode(), "text/html", None)
+    measured = measure(
+        [good, (b"<div>" * 5000, "text/html", None), good, (b"<p " + b"a " * 3000 + b">", "text/html", None),
+         (b"x" * 200_000, "text/plain", None), good],
+        max_bytes=100_000,
+    )  # fmt: skip
+    assert sorted(measured.failures) == [1, 3, 4]
+    assert [measured.failures[row].partition(":")[0] for row in (1, 3, 4)] == [
+        "too_deep", "too_many_attributes", "page_too_large",
+    ]  # fmt: skip
+    assert [bool(text) for text in measured.columns["text"].to_pylist()] == [
+        True,
+        False,
+        True,
+        False,
+        False,
+        True,
+    ]
+
+
+def test_what_the_extractor_raises_costs_one_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    step = Extract()
+    step.open(RunContext())
+
+    def refuse(html: str) -> tuple[str, str]:
+        raise RuntimeError("boom")
+
+    monkeypatch.setattr(step, "_extract", refuse)
+    measured = step.measure(rows([(PAGE.encode(), "text/html", None), (b"plain", "text/plain", None)]))
+    assert measured.failures == {0: "extract_error: RuntimeError: boom"}
+    assert measured.columns["text"].to_pylist() == ["", "plain"]
+
+
+class Recorder(Heartbeat):
+    def __init__(self) -> None:
+        self.events: list[str] = []
+
+    def begin(self, locator: str) -> None:
+        self.events.append(locator)
+
+    def done(self) -> None:
+        self.events.append("done")
+
+
+def test_the_watchdog_sees_every_page() -> None:
+    recorder = Recorder()
+    measure([(PAGE.encode(), "text/html", None), (b"<div>" * 5000, "text/html", None)], recorder)
+    assert recorder.events == ["file@0", "done", "file@1", "done"]
+
+
+def test_results_do_not_depend_on_batches() -> None:
+    pages = [(PAGE.encode(), "text/html", None), (b"plain", "text/plain", None), (b"", "text/html", None)]
+    together = measure(pages)
+    alone = [measure([page]) for page in pages]
+    assert together.columns["text"].to_pylist() == [one.columns["text"][0].as_py() for one in alone]
+    for name in ("characters", "node_count", "depth", "html_bytes"):
+        assert list(together.signals[name]) == [one.signals[name][0] for one in alone]
+
+
+def test_rules_and_parameters() -> None:
+    for rule in Extract.rules:
+        assert rule.name in Parameters.model_fields
+        assert rule.signal in {signal.name for signal in Extract.signals}
+    with pytest.raises(ValidationError):
+        Parameters.model_validate({"max_depth": 10**6})
+    with pytest.raises(ValidationError):
+        Parameters.model_validate({"extractor": "magic"})
+
+
+def test_trafilatura_path() -> None:
+    pytest.importorskip("trafilatura")
+    body = "<article><p>" + "A sentence of the article, long enough. " * 20 + "</p></article>"
+    measured = measure(
+        [(f"<html><body>{body}</body></html>".encode(), "text/html", None)], extractor="trafilatura"
+    )
+    assert measured.failures == {}
+    assert "A sentence of the article" in measured.columns["text"][0].as_py()
+
+
+def test_real_pages_against_gold(shared_data: Path) -> None:
+    """Segments that trafilatura's evaluation says must be kept or dropped."""
+    folder = shared_data / "commoncrawl"
+    name = "trafilatura-240.warc.gz"
+    with (folder / name).open("rb") as stream:
+        records = [
+            r for r in CommonCrawl().records(SourceFile(name, name, 0), stream) if isinstance(r, Record)
+        ]
+    measured = measure([(r.payload, r.content_type, r.charset) for r in records])
+    assert measured.failures == {}
+    gold = json.loads((folder / "trafilatura-240.gold.json").read_text(encoding="utf-8"))
+    texts = dict(zip((r.url for r in records), measured.columns["text"].to_pylist()))
+    counts = {"with": [0, 0], "without": [0, 0]}
+    for url, page in gold.items():
+        text = re.sub(r"\s+", " ", texts.get(url, ""))
+        for key, count in counts.items():
+            for segment in page.get(key, []):
+                count[0] += re.sub(r"\s+", " ", segment).strip() in text
+                count[1] += 1
+    kept, dropped = counts["with"], counts["without"]
+    assert kept[1] > 600
+    assert kept[0] / kept[1] > 0.8
+    assert dropped[0] / dropped[1] < 0.3
