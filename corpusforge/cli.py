@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -31,6 +32,9 @@ def main() -> None:
     except CorpusforgeError as error:
         err.print(f"[bold red]error:[/] {_escape(str(error))}", highlight=False, soft_wrap=True)
         sys.exit(error.exit_status)
+    except OSError as error:
+        err.print(f"[bold red]error:[/] {_escape(_file_trouble(error))}", highlight=False, soft_wrap=True)
+        sys.exit(1)
     except KeyboardInterrupt:
         err.print("interrupted; run the same command again to go on where this stopped")
         sys.exit(130)
@@ -42,6 +46,14 @@ def _mount() -> None:
 
     app.add_typer(models_app, name="models")
     app.command()(sample)
+
+
+def _file_trouble(error: OSError) -> str:
+    """What the operating system refused, and where: a full disk, a folder without permission."""
+    reason = error.strerror or str(error) or type(error).__name__
+    if error.errno == errno.ENOSPC:
+        reason += "; make room and run the same command again"
+    return f"{error.filename}: {reason}" if error.filename is not None else reason
 
 
 def _escape(text: str) -> str:

@@ -9,6 +9,7 @@ import hashlib
 import importlib
 import importlib.util
 import sys
+import traceback
 from importlib.metadata import entry_points
 from pathlib import Path
 
@@ -84,7 +85,10 @@ def load_plugin(path: Path) -> None:
 
     The file's hash becomes part of every stage hash, and the file is loaded again in worker processes.
     """
-    data = path.read_bytes()
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"cannot read plugin {path}: {error.strerror}") from error
     digest = hashlib.sha256(data).hexdigest()
     module_name = f"corpusforge_plugin_{path.stem}_{digest[:12]}"
     if module_name in sys.modules:
@@ -94,7 +98,12 @@ def load_plugin(path: Path) -> None:
         raise UsageError(f"{path} is not a Python file")
     module = importlib.util.module_from_spec(specification)
     sys.modules[module_name] = module
-    specification.loader.exec_module(module)
+    try:
+        specification.loader.exec_module(module)
+    except Exception as error:
+        # A plugin is the user's own code: it may raise anything.
+        del sys.modules[module_name]
+        raise UsageError(f"plugin {path}: {traceback.format_exception_only(error)[-1].strip()}") from error
     _plugins[module_name] = (path.resolve(), digest)
     for value in list(vars(module).values()):
         if isinstance(value, type) and value.__module__ == module_name and hasattr(value, "name"):

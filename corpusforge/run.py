@@ -132,8 +132,12 @@ def _lock(layout: RunLayout) -> Iterator[None]:
     if storage.is_remote(layout.root):
         yield
         return
-    Path(layout.root).mkdir(parents=True, exist_ok=True)
-    with Path(layout.file(".lock")).open("w") as file:
+    try:
+        Path(layout.root).mkdir(parents=True, exist_ok=True)
+        lock = Path(layout.file(".lock")).open("w")  # noqa: SIM115 - closed by the with statement below
+    except OSError as error:
+        raise UsageError(f"cannot write to {layout.root}: {error.strerror}") from error
+    with lock as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:

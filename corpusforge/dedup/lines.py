@@ -50,6 +50,8 @@ OWNED_SCHEMA = pa.schema(
 class LineParameters(PriorityParameters):
     """Parameters of `line_dedup`."""
 
+    rules: str | None = None
+    """Settings by name (``filters/dedup.yaml``); null: the defaults below."""
     unit: UnitKind = "line"
     """`paragraph`: what stands between blank lines."""
     scope: Literal["domain", "global"] = "domain"

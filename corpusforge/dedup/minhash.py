@@ -35,6 +35,8 @@ class MinhashParameters(PriorityParameters):
     that is 0.92 for 14 bands of 8 rows and 0.996 for 18 of 6.
     """
 
+    rules: str | None = None
+    """Settings by name (``filters/dedup.yaml``); null: the defaults below."""
     ngram: Annotated[int, Field(ge=1, le=100)] = 5
     """Words per shingle; a document of fewer words is one shingle."""
     bands: Annotated[int, Field(ge=1, le=4096)] = 18

@@ -18,11 +18,11 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
-from corpusforge import heartbeat, storage
+from corpusforge import heartbeat, kills, storage
 from corpusforge.document import canonical_json
 from corpusforge.engines import worker
 from corpusforge.engines.base import Engine, Progress
-from corpusforge.errors import RunFailedError, UsageError
+from corpusforge.errors import CorpusforgeError, RunFailedError, UsageError
 from corpusforge.layout import RunLayout
 from corpusforge.plan import Plan, Stage
 from corpusforge.tasks.body import task_label
@@ -31,6 +31,9 @@ ATTEMPTS = 3
 """Attempts at a task whose worker dies; an exception in the task itself is tried twice."""
 
 POLL_SECONDS = 0.25
+
+FAILURES = "failures.jsonl"
+"""In a stage's folder: every failed attempt at a task, with the whole error."""
 
 
 class _Worker:
@@ -51,9 +54,12 @@ class _Worker:
         self.task = task
         self.connection.send((stage.index, task))
 
-    def kill(self) -> None:
+    def stop(self) -> None:
         self.process.kill()
         self.process.join()
+
+    def kill(self) -> None:
+        self.stop()
         self.connection.close()
         self.heartbeat_file.unlink(missing_ok=True)
 
@@ -90,11 +96,15 @@ class LocalEngine(Engine):
             self._assign(stage, waiting)
             for item in self._ready():
                 self._hear(stage, item, waiting, attempts, lost, progress)
-            self._watch(stage, waiting, progress)
+            self._watch(stage, waiting, lost, progress)
         if lost:
             first = min(lost)
             others = f" (and {len(lost) - 1} more)" if len(lost) > 1 else ""
-            raise RunFailedError(f"task {task_label(stage.id, first)} failed{others}:\n{lost[first]}")
+            log = storage.join(RunLayout(self._root).stage(stage.id), FAILURES)
+            raise RunFailedError(
+                f"task {task_label(stage.id, first)} failed{others}: {_last_line(lost[first])}\n"
+                f"The whole error is in {log}. The same command goes on where this stopped."
+            )
 
     def _assign(self, stage: Stage, waiting: deque[int]) -> None:
         wanted = min(self._count, len(waiting) + sum(item.task is not None for item in self._workers))
@@ -134,11 +144,13 @@ class LocalEngine(Engine):
         if kind == "done":
             progress.task_done(stage, task)
             return
-        if kind == "usage":
-            raise UsageError(message)
+        if kind == "refused":
+            refusal = _refusal(message)
+            self._note_failure(stage, task, attempts.get(task, 0) + 1, str(refusal))
+            raise refusal
         if kind == "died":
             item.process.join()
-            message = f"the worker process died (exit status {item.process.exitcode})"
+            message = _death(item.process.exitcode)
             self._remove(item)
         attempts[task] = attempts.get(task, 0) + 1
         self._note_failure(stage, task, attempts[task], message)
@@ -148,20 +160,50 @@ class LocalEngine(Engine):
         else:
             waiting.append(task)
 
-    def _watch(self, stage: Stage, waiting: deque[int], progress: Progress) -> None:
+    def _watch(self, stage: Stage, waiting: deque[int], lost: dict[int, str], progress: Progress) -> None:
         """Kill workers that have been busy with one document for too long."""
         for item in list(self._workers):
             if item.task is None:
                 continue
             busy = heartbeat.busy_with(item.heartbeat_file)
-            if busy is None or busy[1] <= self._watchdog_seconds:
+            if busy is None or busy.seconds <= self._watchdog_seconds:
                 continue
             task = item.task
+            item.stop()
+            # Only what the dead worker was still busy with is given up: it may have come through just now.
+            stuck = heartbeat.busy_with(item.heartbeat_file) == busy
             self._remove(item)
-            entry = {"locator": busy[0], "stage": stage.id, "task": task, "seconds": self._watchdog_seconds}
-            _append(RunLayout(self._root).file("kills.jsonl"), entry)
+            if not stuck:
+                waiting.appendleft(task)
+                continue
+            try:
+                entry = self._give_up(stage, task, busy)
+            except RunFailedError as error:
+                lost[task] = str(error)
+                self._note_failure(stage, task, 1, lost[task])
+                progress.task_failed(stage, task, 1, lost[task])
+                continue
             progress.document_killed(stage, task, entry)
             waiting.appendleft(task)
+
+    def _give_up(self, stage: Stage, task: int, busy: heartbeat.Busy) -> dict[str, Any]:
+        """Record a kill. Raises `RunFailedError` when leaving the document out cannot help."""
+        layout = RunLayout(self._root)
+        entry = {
+            "source": self._plan.shards[task].source if task < len(self._plan.shards) else "",
+            "step": busy.step,
+            "locator": busy.locator,
+            "stage": stage.id,
+            "task": task,
+            "seconds": self._watchdog_seconds,
+        }
+        where = f"{busy.locator} for more than {self._watchdog_seconds} s"
+        if not busy.step:
+            raise RunFailedError(f"stuck, outside of any step that could leave it out, on {where}")
+        if kills.key_of(entry) in kills.read(layout):
+            raise RunFailedError(f"step {busy.step!r} was stuck again, although it was given up, on {where}")
+        kills.add(layout, entry)
+        return entry
 
     def _remove(self, item: _Worker) -> None:
         item.kill()
@@ -170,14 +212,28 @@ class LocalEngine(Engine):
     def _note_failure(self, stage: Stage, task: int, attempt: int, message: str) -> None:
         layout = RunLayout(self._root)
         entry = {"task": task, "attempt": attempt, "error": message, "time": time.time()}
-        _append(storage.join(layout.stage(stage.id), "failures.jsonl"), entry)
+        _append(storage.join(layout.stage(stage.id), FAILURES), entry)
+
+
+def _last_line(message: str) -> str:
+    """Of a traceback: what was raised."""
+    return message.strip().splitlines()[-1] if message.strip() else "unknown error"
+
+
+def _death(status: int | None) -> str:
+    hint = "; it may have run out of memory" if status == -9 else ""
+    return f"the worker process died (exit status {status}{hint})"
+
+
+def _refusal(message: tuple[int, str]) -> CorpusforgeError:
+    """The error that a task raised for the user to read."""
+    status, text = message
+    return UsageError(text) if status == UsageError.exit_status else RunFailedError(text)
 
 
 def _append(location: str, entry: dict[str, Any]) -> None:
-    """Append a line and make it durable before anything relies on it."""
+    """Append a line for people to read; the last one may be torn."""
     path = Path(location)
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a", encoding="utf-8", errors="surrogateescape") as file:
         file.write(canonical_json(entry) + "\n")
-        file.flush()
-        os.fsync(file.fileno())
