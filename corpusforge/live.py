@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Any
 
@@ -11,7 +12,7 @@ from rich.progress import Progress as Bars
 
 from corpusforge.engines.base import Progress
 from corpusforge.plan import Plan, Stage
-from corpusforge.report.terminal import print_funnel
+from corpusforge.report.terminal import print_funnel, print_warnings
 from corpusforge.run import RunSummary
 
 
@@ -85,11 +86,24 @@ def announce(console: Console, plan: Plan, resumed: bool) -> None:
     )
 
 
+def _print_records(report: Mapping[str, Any], console: Console) -> None:
+    """Say what was read of each source: a run on the wrong file, or a damaged one, must not look like a good one."""
+    for source, entry in report["sources"].items():
+        console.print(
+            f"{source}: {entry['records']:,} records = {entry['documents']:,} documents + "
+            f"{sum(entry['skipped'].values()):,} skipped + {entry['lost']:,} damaged",
+            highlight=False,
+            markup=False,
+        )
+
+
 def conclude(console: Console, summary: RunSummary) -> None:
     """Show the funnel, and where everything lies."""
     if summary.complete_before:
         console.print(f"{summary.root} is complete: nothing to do")
+    _print_records(summary.report, console)
     print_funnel(summary.report, console)
+    print_warnings(summary.report, console)
     state = "closed" if summary.ledger["closed"] else "OPEN"
     console.print(f"ledger: {state} ({len(summary.ledger['checks'])} balances)")
     for name in ("documents/", "dropped/", "shards/", "report.html"):
