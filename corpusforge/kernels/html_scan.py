@@ -14,121 +14,47 @@ import numpy as np
 import numpy.typing as npt
 from numba import types
 
-from corpusforge.kernels.html_tokens import (
-    hash_name,
-    is_letter,
-    name_hash,
-    read_tag,
-    skip_declaration,
-    skip_raw,
+from corpusforge.kernels.html_elements import (
+    BARRIER,
+    BREAKOUT,
+    BUTTON,
+    CANONICAL,
+    CELL,
+    CLASSES,
+    CLOSES_PARAGRAPH,
+    ENDS,
+    FOREIGN,
+    FOREIGN_ONLY,
+    FORM,
+    FORMATTING,
+    HASHES,
+    HEADING,
+    INTEGRATION,
+    ITEM,
+    LINK,
+    LIST,
+    LOOSE,
+    MARKER,
+    MATH_INTEGRATION,
+    MATHEMATICAL,
+    NEVER,
+    OPTION,
+    PARAGRAPH,
+    PLAINTEXT,
+    RAW,
+    ROW,
+    SCRIPT,
+    SECTION,
+    SELF_SCOPED,
+    SPECIAL,
+    TABLE,
+    TEMPLATE,
+    VOID,
+    signed,
 )
+from corpusforge.kernels.html_tokens import hash_name, is_letter, read_tag, skip_declaration, skip_raw
 
-VOID = 1
-FORMATTING = 2
-SPECIAL = 4
-BARRIER = 8
-MARKER = 16
-RAW = 32
-CELL = 64
-ROW = 128
-ITEM = 256
-LOOSE = 512
-CLOSES_PARAGRAPH = 1024
-FOREIGN = 2048
-INTEGRATION = 4096
-BREAKOUT = 8192
-TABLE = 16384
-NEVER = 32768
-HEADING = 65536
-OPTION = 131072
-SELF_SCOPED = 262144
-PARAGRAPH = 524288
-SCRIPT = 1 << 20
-PLAINTEXT = 1 << 21
-SECTION = 1 << 22
-BUTTON = 1 << 23
-TEMPLATE = 1 << 24
-FORM = 1 << 25
-MATHEMATICAL = 1 << 26
-MATH_INTEGRATION = 1 << 27
-FOREIGN_ONLY = 1 << 28
-LINK = 1 << 29
-ENDS = 1 << 30
-LIST = 1 << 31
-
-_GROUPS = {
-    VOID: "area base br col embed hr img input link meta source track wbr param keygen frame basefont bgsound image",
-    FORMATTING: "a b big code em font i nobr s small strike strong tt u",
-    SPECIAL: "address applet area article aside base basefont bgsound blockquote body br button caption center col "
-    "colgroup dd details dir div dl dt embed fieldset figcaption figure footer form frame frameset h1 h2 h3 h4 h5 "
-    "h6 head header hgroup hr html iframe img input keygen li link listing main marquee menu meta nav noembed "
-    "noframes noscript object ol p param plaintext pre script search section select source style summary table "
-    "tbody td template textarea tfoot th thead title tr track ul wbr xmp "
-    "mi mo mn ms mtext annotation-xml foreignobject desc",
-    BARRIER: "applet caption html table td th marquee object template mi mo mn ms mtext annotation-xml "
-    "foreignobject desc title select",
-    MARKER: "applet caption td th marquee object template",
-    RAW: "script style textarea title xmp iframe noembed noframes",
-    CELL: "td th caption",
-    ROW: "tr tbody thead tfoot colgroup",
-    SECTION: "tbody thead tfoot colgroup caption",
-    ITEM: "li dd dt",
-    LOOSE: "address div p",
-    CLOSES_PARAGRAPH: "address article aside blockquote center details dialog dir div dl fieldset figcaption figure "
-    "footer header hgroup main menu nav ol p search section summary ul h1 h2 h3 h4 h5 h6 pre listing form li dd dt "
-    "plaintext xmp",
-    FOREIGN: "svg math",
-    INTEGRATION: "foreignobject desc title",
-    MATH_INTEGRATION: "mi mo mn ms mtext",
-    FOREIGN_ONLY: "mi mo mn ms mtext annotation-xml foreignobject desc",
-    BREAKOUT: "b big blockquote body br center code dd div dl dt em embed h1 h2 h3 h4 h5 h6 head hr i img li listing "
-    "menu meta nobr ol p pre ruby s small span strong strike sub sup table tt u ul var",
-    TABLE: "table",
-    NEVER: "html head body",
-    HEADING: "h1 h2 h3 h4 h5 h6",
-    OPTION: "option",
-    SELF_SCOPED: "a nobr",
-    PARAGRAPH: "p",
-    SCRIPT: "script",
-    PLAINTEXT: "plaintext",
-    BUTTON: "button",
-    TEMPLATE: "template",
-    FORM: "form",
-    LINK: "a",
-    ENDS: "address applet article aside blockquote button center dd details dialog dir div dl dt fieldset figcaption "
-    "figure footer form h1 h2 h3 h4 h5 h6 header hgroup li listing main marquee menu nav object ol p pre search "
-    "section select summary template ul",
-    LIST: "ul ol",
-    MATHEMATICAL: "math",
-}
-"""Names of the HTML standard by what they do to the stack of open elements."""
-
-_SAME = {**{f"h{level}": "h1" for level in range(2, 7)}, "dt": "dd"}
-"""Elements that close one another."""
-
-
-def _table() -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.int64], npt.NDArray[np.uint64]]:
-    classes: dict[str, int] = {}
-    for bit, names in _GROUPS.items():
-        for name in names.split():
-            classes[name] = classes.get(name, 0) | bit
-    ordered = sorted(classes, key=name_hash)
-    return (
-        np.array([name_hash(name) for name in ordered], np.uint64),
-        np.array([classes[name] for name in ordered], np.int64),
-        np.array([name_hash(_SAME.get(name, name)) for name in ordered], np.uint64),
-    )
-
-
-_HASHES, _CLASSES, _CANONICAL = _table()
-
-
-def _signed(name: str) -> int:
-    """Hash of a name as the stack holds it: the same 64 bits, signed."""
-    return int(np.uint64(name_hash(name)).astype(np.int64))
-
-
-_TR, _TBODY, _P, _LI = _signed("tr"), _signed("tbody"), _signed("p"), _signed("li")
+_TR, _TBODY, _P, _LI = signed("tr"), signed("tbody"), signed("p"), signed("li")
 
 CAPACITY = 1 << 13
 """Greatest `max_depth` that can be asked for."""
@@ -165,8 +91,8 @@ class PageShape(NamedTuple):
 @numba.njit(_I(types.uint64), cache=True, nogil=True)
 def _known(name: np.uint64) -> int:
     """Number of a known name, or -1."""
-    k = int(np.searchsorted(_HASHES, name))
-    return k if k < len(_HASHES) and _HASHES[k] == name else -1
+    k = int(np.searchsorted(HASHES, name))
+    return k if k < len(HASHES) and HASHES[k] == name else -1
 
 
 @numba.njit(types.void(_TABLE, _STATE, _I), cache=True, nogil=True)
@@ -442,8 +368,8 @@ def _scan(data: npt.NDArray[np.uint8], max_depth: int) -> tuple[int, int, int, i
         i = tag_end
         name = hash_name(data, begin, name_end)
         known = _known(name)
-        kind = _CLASSES[known] if known >= 0 else 0
-        same = np.int64(_CANONICAL[known]) if known >= 0 else np.int64(name)
+        kind = CLASSES[known] if known >= 0 else 0
+        same = np.int64(CANONICAL[known]) if known >= 0 else np.int64(name)
         if is_end:
             _end(stack, active, state, same, np.int64(name), kind)
             continue

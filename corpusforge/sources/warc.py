@@ -12,15 +12,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from corpusforge.sources.containers import (
-    FEED,
-    Container,
-    Member,
-    MemberError,
-    PlainContainer,
-    Window,
-    open_container,
-)
+from corpusforge.sources.containers import Container, Member, MemberError, PlainContainer, open_container
+from corpusforge.sources.window import FEED, Window
 
 MAXIMUM_HEADER = 1 << 18
 """Most bytes of a record's header."""
