@@ -34,6 +34,9 @@ PACKAGES = (
 )
 """Distributions whose versions go to ``environment.json``."""
 
+READING = ("collect", "read", "map")
+"""Operations whose tasks read records or documents and may quarantine some."""
+
 SURVIVOR = "survivor"
 """Column of a deduplication's table that names the document that a dropped one lost to."""
 
@@ -48,11 +51,11 @@ def check_error_budget(layout: RunLayout, plan: Plan, stage: Stage, budget: floa
 
     The few records of a small input may all be odd: 20 lost records are always accepted.
     """
-    if stage.body.operation not in ("read", "map"):
+    if stage.body.operation not in READING:
         return
     records = lost = 0
     for earlier in plan.stages[: stage.index + 1]:
-        if earlier.body.operation not in ("read", "map"):
+        if earlier.body.operation not in READING:
             continue
         for manifest in _manifests(layout, earlier):
             for account in manifest["ledger"].get("records", {}).values():
@@ -266,5 +269,5 @@ def _environment(layout: RunLayout, plan: Plan) -> dict[str, Any]:
         "host": platform.node(),
         "root": layout.root,
         "packages": versions,
-        "inputs": [file.url for shard in plan.shards for file in shard.files],
+        "inputs": [file.url for shard in (*plan.collected, *plan.shards) for file in shard.files],
     }

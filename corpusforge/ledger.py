@@ -33,6 +33,7 @@ def new_record_account() -> Account:
         "records": 0,
         "bytes": 0,
         "documents": 0,
+        "merged": 0,
         "document_bytes": 0,
         "payload_bytes": 0,
         "skipped": {},
@@ -100,9 +101,9 @@ def check_records(checks: Checks, records: Mapping[str, Account]) -> None:
         skipped = sum(account["skipped"].values())
         damaged = sum(account["damaged"].values())
         checks.equal(
-            f"read/{source}: records = documents + skipped + damaged",
+            f"read/{source}: records = documents + merged + skipped + damaged",
             account["records"],
-            account["documents"] + skipped + damaged,
+            account["documents"] + account["merged"] + skipped + damaged,
         )
         spent = account["document_bytes"] + account["skipped_bytes"] + account["damaged_bytes"]
         checks.equal(f"read/{source}: bytes = documents + skipped + damaged", account["bytes"], spent)

@@ -78,7 +78,7 @@ def _label(stage: Stage) -> str:
 
 def announce(console: Console, plan: Plan, resumed: bool) -> None:
     """Say what is about to happen."""
-    size = sum(file.size for shard in plan.shards for file in shard.files)
+    size = sum(file.size for shard in (*plan.collected, *plan.shards) for file in shard.files)
     verb = "going on with" if resumed else "running"
     console.print(
         f"{verb} {plan.options['name']}: {len(plan.shards)} shards, {size / 1e6:.1f} MB, {len(plan.stages)} stages",

@@ -8,8 +8,9 @@ every engine. The hash in a stage's name covers all that its output depends on.
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from corpusforge import __version__, registry
@@ -17,10 +18,11 @@ from corpusforge.document import canonical_json
 from corpusforge.errors import UsageError
 from corpusforge.operations import Emitter, ExchangeSpec, Folder, Reducer, SingleTask
 from corpusforge.recipe import Recipe
-from corpusforge.sources.base import Shard
+from corpusforge.sources.base import GroupingSource, Shard
 from corpusforge.step import MapStep, Step
 from corpusforge.tasks.body import Body
 from corpusforge.tasks.folds import FoldBody
+from corpusforge.tasks.group import PARTS, CollectBody
 from corpusforge.tasks.map import MapBody
 from corpusforge.tasks.read import ReadBody
 from corpusforge.tasks.reduce import ReduceBody
@@ -67,6 +69,9 @@ class Plan:
     seed: int
     options: dict[str, Any]
     shards: tuple[Shard, ...]
+    """Shards of documents."""
+    collected: tuple[Shard, ...]
+    """Input shards of grouping sources, whose records are parts."""
     stages: tuple[Stage, ...]
     exchanges: dict[str, ExchangeInfo]
     values: dict[str, str]
@@ -106,9 +111,11 @@ class PlanBuilder:
 
     def __init__(self, recipe: Recipe, shards: Sequence[Shard]) -> None:
         self.recipe = recipe
-        self.shards = tuple(shards)
+        self.collected = tuple(shard for shard in shards if _groups(recipe, shard))
         size = sum(file.size for shard in shards for file in shard.files)
         self.partitions = recipe.options.partitions or default_partitions(size)
+        self.shards = self._document_shards(shards)
+        """Shards of documents: of files, and behind them the partitions of each grouping source."""
         self.sidecars: list[Sidecar] = []
         self.packing: Stage | None = None
         """The packing stage, once a step added one: what a mixture builds on."""
@@ -126,8 +133,19 @@ class PlanBuilder:
             [registry.plugin_hashes(), recipe.resolved()["sources"]],
         )
         self._inputs_chained = False
+        if self.collected:
+            collect = self._add("collect", CollectBody(dict(recipe.sources)), len(self.collected))
+            self.register_exchange(PARTS, collect, len(self.shards))
         self._open = ReadBody(dict(recipe.sources), options.batch_documents, options.batch_bytes)
         self._open.measure_all = options.evaluate == "all"
+
+    def _document_shards(self, shards: Sequence[Shard]) -> tuple[Shard, ...]:
+        plain = [shard for shard in shards if not _groups(self.recipe, shard)]
+        found = [replace(shard, index=index) for index, shard in enumerate(plain)]
+        for source in dict.fromkeys(shard.source for shard in self.collected):
+            for partition in range(self.partitions):
+                found.append(Shard(len(found), source, (), partition))
+        return tuple(found)
 
     # What steps call
 
@@ -139,6 +157,12 @@ class PlanBuilder:
             )
         if step.edits and step.reads != "latest":
             raise UsageError(f"step {step.instance!r} edits, so it must read the latest view")
+        for rule in step.rules:
+            threshold = getattr(step.parameters, rule.name)
+            if isinstance(threshold, float) and not math.isfinite(threshold):
+                raise UsageError(
+                    f"step {step.instance!r}: {rule.name} is {threshold}; null switches a rule off"
+                )
         stage = self._stage()
         stage.steps.append(step)
         if step.edits:
@@ -220,6 +244,12 @@ class PlanBuilder:
     def finish(self) -> Plan:
         """Close the last stage and add the final projection."""
         self.close()
+        reading = next(stage.body for stage in self._stages if isinstance(stage.body, ReadBody))
+        if not any(step.materializes for step in reading.steps):
+            raise UsageError(
+                "no step makes text of the records: the recipe needs the step `extract`, and before any step "
+                "that compares documents"
+            )
         self._step = None
         self._add("write", WriteBody(self.recipe.options.keep_dropped), len(self.shards))
         return Plan(
@@ -227,6 +257,7 @@ class PlanBuilder:
             seed=self.recipe.options.seed,
             options=self.recipe.options.model_dump(mode="json"),
             shards=self.shards,
+            collected=self.collected,
             stages=tuple(self._stages),
             exchanges=self._exchanges,
             values=self._values,
@@ -260,7 +291,8 @@ class PlanBuilder:
             # Before the first stage that mixes shards, a task depends on its own shard alone (its manifest
             # names it), so a longer input list finds the shards of a shorter one done.
             inputs = [
-                (shard.source, [(file.path, file.size) for file in shard.files]) for shard in self.shards
+                (shard.source, [(file.path, file.size) for file in shard.files])
+                for shard in (*self.collected, *self.shards)
             ]
             self._chain = _digest([self._chain, inputs, self.partitions])
             self._inputs_chained = True
@@ -274,6 +306,10 @@ class PlanBuilder:
             spec = body.emitter.output
             self._exchanges[spec.name] = ExchangeInfo(spec, stage.id, tasks, self._partitions_of(spec))
         return stage
+
+
+def _groups(recipe: Recipe, shard: Shard) -> bool:
+    return isinstance(recipe.sources[shard.source], GroupingSource)
 
 
 def _per_shard(body: Body) -> bool:

@@ -355,7 +355,8 @@ class IndexBody(Body):
             "tokens_by_source": dict(sorted(sources.items())),
             "files": {**outputs, **result.value["outputs"]},
             "inputs": [
-                [shard.source, [[file.path, file.size] for file in shard.files]] for shard in task.plan.shards
+                [shard.source, [[file.path, file.size] for file in shard.files]]
+                for shard in (*task.plan.collected, *task.plan.shards)
             ],
         }
         data = dump_json(manifest_json)

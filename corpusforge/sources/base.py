@@ -30,6 +30,8 @@ class Shard:
     index: int
     source: str
     files: tuple[SourceFile, ...]
+    partition: int | None = None
+    """For documents assembled from parts: which partition of the containers' hashes; it has no files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,3 +92,19 @@ class Source(ABC):
     @abstractmethod
     def records(self, file: SourceFile, stream: BinaryIO) -> Iterator[Record | Skipped | Damaged]:
         """Iterate a file's records in order. Never raises for bad content; `OSError` of the stream passes."""
+
+
+class GroupingSource(Source):
+    """A source whose records are parts of documents: posts of a thread, files of a repository.
+
+    The parts of one container may stand anywhere in the input, in several files. They are brought together by
+    an exchange, sorted by place (and then by where they stood), and assembled as they stream past.
+    """
+
+    @abstractmethod
+    def container(self, record: Record) -> tuple[str, int]:
+        """Name of the container that a part belongs to, and the part's place in it (int64)."""
+
+    @abstractmethod
+    def assemble(self, container: str, parts: Iterator[Record]) -> Iterator[Record | Damaged]:
+        """Make the documents of one container of its parts, in order. Never raises for bad content."""

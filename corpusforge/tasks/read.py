@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping
-from typing import Any, BinaryIO, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
 
-from corpusforge import ledger, storage
 from corpusforge.document import DOCUMENT_SCHEMA, canonical_json, document_id, text_hash
-from corpusforge.errors import UsageError
 from corpusforge.operations import ROW_BITS
-from corpusforge.sources.base import Damaged, Record, Skipped, Source, SourceFile
+from corpusforge.sources.base import Damaged, GroupingSource, Record, Source
 from corpusforge.sources.urls import url_key
 from corpusforge.tasks.batch import Batch
 from corpusforge.tasks.body import TaskResult
 from corpusforge.tasks.context import TaskContext
+from corpusforge.tasks.facts import file_facts
+from corpusforge.tasks.group import PARTS, assembled
 from corpusforge.tasks.map import MapBody
+from corpusforge.tasks.records import RecordReader
 from corpusforge.tasks.sidecar import DOCUMENTS_FILE, STORED_SCHEMA
 from corpusforge.writer import ParquetFileWriter, commit_parquet
 
@@ -34,77 +34,65 @@ class ReadBody(MapBody):
         self.batch_documents = batch_documents
         self.batch_bytes = batch_bytes
 
+    @property
+    def consumes(self) -> tuple[str, ...]:
+        """The parts of grouping sources."""
+        return (
+            (PARTS.name,)
+            if any(isinstance(source, GroupingSource) for source in self.sources.values())
+            else ()
+        )
+
     def run(self, task: TaskContext) -> TaskResult:
         """Read, run the steps, store documents with text and verdict."""
         shard = task.plan.shards[task.number]
+        reader = RecordReader(shard, self.sources[shard.source])
         result = TaskResult()
         with commit_parquet(task.own_file(DOCUMENTS_FILE), STORED_SCHEMA) as documents:
-            reading = _Reading(self, task)
             self.run_over(
-                task, result, reading.batches(), lambda batch: _store(documents, batch), reading.errors
+                task,
+                result,
+                self._batches(task, reader),
+                lambda batch: _store(documents, batch),
+                reader.errors,
             )
         result.files = {DOCUMENTS_FILE: documents.facts, **result.files}
-        result.ledger["records"] = {shard.source: reading.account}
-        result.value = {"inputs": [_file_facts(file) for file in shard.files]}
+        result.ledger["records"] = {shard.source: reader.account}
+        result.value = {"inputs": [file_facts(file) for file in shard.files]}
         return result
 
-
-class _Reading:
-    """The records of one shard on their way to batches; counts what never becomes a document."""
-
-    def __init__(self, body: ReadBody, task: TaskContext) -> None:
-        self.body, self.task = body, task
-        self.shard = task.plan.shards[task.number]
-        self.account = ledger.new_record_account()
-        self.errors: list[dict[str, Any]] = []
-
-    def batches(self) -> Iterator[Batch]:
-        """Batches of records, closed by number or bytes."""
-        gathered = _Gathered(self.shard.source)
+    def _batches(self, task: TaskContext, reader: RecordReader) -> Iterator[Batch]:
+        """Batches of records, closed by number or bytes; an empty shard has one empty batch."""
+        gathered = _Gathered(reader.shard.source)
         first_row = 0
-        for record in self.records():
+        for record in _records(task, reader):
+            reader.became_document(record)
             gathered.add(record)
-            if len(gathered) >= self.body.batch_documents or gathered.size >= self.body.batch_bytes:
-                yield gathered.batch(self.task.number, first_row)
+            if len(gathered) >= self.batch_documents or gathered.size >= self.batch_bytes:
+                yield gathered.batch(task.number, first_row)
                 first_row += len(gathered)
-                gathered = _Gathered(self.shard.source)
+                gathered = _Gathered(reader.shard.source)
         if len(gathered) or first_row == 0:
-            yield gathered.batch(self.task.number, first_row)
+            yield gathered.batch(task.number, first_row)
 
-    def records(self) -> Iterator[Record]:
-        """Records that become documents; everything else is counted, damage goes to quarantine."""
-        source, account, kills = self.body.sources[self.shard.source], self.account, self.task.kills()
-        for file in self.shard.files:
-            with storage.open_read(file.url) as stream:
-                for item in source.records(file, stream):
-                    account["records"] += 1
-                    account["bytes"] += item.size
-                    if isinstance(item, Skipped):
-                        account["skipped"][item.kind] = account["skipped"].get(item.kind, 0) + 1
-                        account["skipped_bytes"] += item.size
-                    elif isinstance(item, Damaged):
-                        self._give_up(item)
-                    elif item.locator in kills:
-                        reason = f"watchdog: busy for more than {kills[item.locator]['seconds']} s"
-                        self._give_up(Damaged(item.locator, "watchdog", reason, item.size))
-                    else:
-                        account["documents"] += 1
-                        account["document_bytes"] += item.size
-                        account["payload_bytes"] += len(item.payload)
-                        yield item
 
-    def _give_up(self, item: Damaged) -> None:
-        account = self.account
-        account["damaged"][item.kind] = account["damaged"].get(item.kind, 0) + 1
-        account["damaged_bytes"] += item.size
-        error = {"locator": item.locator, "source": self.shard.source, "step": "read", "kind": item.kind}
-        self.errors.append({**error, "error": item.error})
+def _records(task: TaskContext, reader: RecordReader) -> Iterator[Record]:
+    """The records that become documents: read from files, or assembled from parts."""
+    if reader.shard.partition is None:
+        yield from reader.records()
+        return
+    assert isinstance(reader.source, GroupingSource)
+    for item in assembled(task, reader.source):
+        reader.account["merged"] -= 1
+        if isinstance(item, Damaged):
+            reader.account["document_bytes"] -= item.size  # counted there when its parts were collected
+            reader.give_up(item)
+        else:
+            yield item
 
 
 def _store(documents: ParquetFileWriter, batch: Batch) -> None:
     """Write a batch's documents with text, hash and verdict behind the steps of the first stage."""
-    if "payload" in batch.extra and batch.size:
-        raise UsageError("no step makes text of the payloads: the recipe needs the step `extract`")
     columns = dict(batch.columns)
     texts = columns["text"].cast(pa.large_binary()).to_pylist()
     columns["text_hash"] = pa.array(
@@ -160,15 +148,3 @@ class _Gathered:
         sizes = np.array([len(record.payload) for record in records], np.int64)
         documents = pa.RecordBatch.from_arrays(arrays, schema=DOCUMENT_SCHEMA)
         return Batch(shard, first_row, documents, sizes, extra=extra)
-
-
-def _file_facts(file: SourceFile) -> dict[str, Any]:
-    with storage.open_read(file.url) as stream:
-        return {"path": file.path, "bytes": file.size, "sha256": _sha256(stream)}
-
-
-def _sha256(stream: BinaryIO) -> str:
-    digest = hashlib.sha256()
-    while block := stream.read(1 << 20):
-        digest.update(block)
-    return digest.hexdigest()

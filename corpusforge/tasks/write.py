@@ -156,16 +156,32 @@ def _write(writer: ParquetFileWriter, table: pa.RecordBatch, rows: npt.NDArray[n
 def _quarantine(task: TaskContext, written: dict[str, dict[str, int]]) -> bytes:
     """The errors of all stages about this shard, one JSON object a line."""
     lines: list[str] = []
-    for stage in task.plan.stages[: task.stage.index]:
-        if stage.body.operation not in ("read", "map"):
-            continue
-        files = task.layout.read_manifest(stage.id, task.number)["files"]
+    for stage, number_of_task in _error_tasks(task):
+        files = task.layout.read_manifest(stage, number_of_task)["files"]
         if "errors.jsonl" not in files:
             continue
-        data = storage.read_bytes(task.layout.task_file(stage.id, task.number, "errors.jsonl"))
+        data = storage.read_bytes(task.layout.task_file(stage, number_of_task, "errors.jsonl"))
         for line in data.decode("utf-8").splitlines():
             error = json.loads(line)
             if error["step"] != "read":
                 _counts(written, error["source"])["quarantined"] += 1
             lines.append(canonical_json(error) + "\n")
     return "".join(lines).encode("utf-8")
+
+
+def _error_tasks(task: TaskContext) -> Iterator[tuple[str, int]]:
+    """Stages and tasks whose errors belong to this shard.
+
+    What went wrong while parts were collected belongs to no document: it is dealt out to the document shards
+    of the source in turn.
+    """
+    shard = task.plan.shards[task.number]
+    for stage in task.plan.stages[: task.stage.index]:
+        if stage.body.operation in ("read", "map"):
+            yield stage.id, task.number
+        elif stage.body.operation == "collect":
+            targets = [item.index for item in task.plan.shards if item.source == shard.source]
+            own = [number for number, item in enumerate(task.plan.collected) if item.source == shard.source]
+            for turn, collected in enumerate(own):
+                if targets[turn % len(targets)] == task.number:
+                    yield stage.id, collected
