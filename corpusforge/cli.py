@@ -35,9 +35,6 @@ def main() -> None:
     except OSError as error:
         err.print(f"[bold red]error:[/] {_escape(_file_trouble(error))}", highlight=False, soft_wrap=True)
         sys.exit(1)
-    except KeyboardInterrupt:
-        err.print("interrupted; run the same command again to go on where this stopped")
-        sys.exit(130)
 
 
 def _mount() -> None:
@@ -137,17 +134,22 @@ def run(
         raise UsageError("where to? give --output DIR")
     from corpusforge.live import LiveProgress, announce, conclude
 
-    with LiveProgress(err) as progress:
-        summary = loaded.run(
-            inputs,
-            output,
-            engine=engine,
-            engine_options=parse_options(engine_option or []),
-            workers=workers,
-            limit=limit,
-            progress=progress,
-            on_plan=lambda plan, resumed: announce(err, plan, resumed),
-        )
+    try:
+        with LiveProgress(err) as progress:
+            summary = loaded.run(
+                inputs,
+                output,
+                engine=engine,
+                engine_options=parse_options(engine_option or []),
+                workers=workers,
+                limit=limit,
+                progress=progress,
+                on_plan=lambda plan, resumed: announce(err, plan, resumed),
+            )
+    except KeyboardInterrupt:
+        # Typer ends an interrupted command without a word.
+        err.print("interrupted; run the same command again to go on where this stopped")
+        raise typer.Exit(130) from None
     conclude(out, summary)
 
 
