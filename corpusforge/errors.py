@@ -32,6 +32,10 @@ class RunFailedError(CorpusforgeError):
     exit_status = 3
 
 
+class StepContractError(RunFailedError):
+    """A step returned what its contract does not allow: a fault of the step, not of a document."""
+
+
 class LedgerOpenError(CorpusforgeError):
     """The ledger does not close: documents, bytes or tokens are unaccounted for."""
 

@@ -2,7 +2,7 @@
 
 Work units (bytes, nodes, depth) decide what is refused, the same on every machine. The watchdog is the last
 resort against what they do not foresee: a worker that is stuck on one document longer than the limit is
-killed from outside, the kill is recorded, and the shard runs again without that document.
+killed from outside, the kill is recorded (`corpusforge.kills`), and the shard runs again without that document.
 """
 
 from __future__ import annotations
@@ -10,14 +10,32 @@ from __future__ import annotations
 import mmap
 import struct
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 _SIZE = 4096
-_HEADER = struct.Struct("<dI")
+_HEADER = struct.Struct("<dHH")
+
+
+@dataclass(frozen=True)
+class Busy:
+    """A worker at work: `since` (system-wide monotonic seconds) on the document at `locator`, inside `step`."""
+
+    step: str
+    locator: str
+    since: float
+
+    @property
+    def seconds(self) -> float:
+        """How long until now."""
+        return time.monotonic() - self.since
 
 
 class Heartbeat:
     """Does nothing: what steps get where nobody watches."""
+
+    step: str = ""
+    """Instance name of the step at work, set by who runs it; empty where no single document can be left out."""
 
     def begin(self, locator: str) -> None:
         """Note that work on the document at `locator` starts now."""
@@ -34,12 +52,15 @@ class SharedHeartbeat(Heartbeat):
             self._map = mmap.mmap(file.fileno(), _SIZE)
 
     def begin(self, locator: str) -> None:  # noqa: D102
-        name = locator.encode("utf-8", "surrogateescape")[: _SIZE - _HEADER.size]
-        self._map[_HEADER.size : _HEADER.size + len(name)] = name
-        self._map[: _HEADER.size] = _HEADER.pack(time.monotonic(), len(name))
+        step = self.step.encode("utf-8")[:256]
+        name = locator.encode("utf-8", "surrogateescape")[: _SIZE - _HEADER.size - len(step)]
+        body = step + name
+        self.done()  # so that a reader never sees this name with the time of the one before
+        self._map[_HEADER.size : _HEADER.size + len(body)] = body
+        self._map[: _HEADER.size] = _HEADER.pack(time.monotonic(), len(step), len(name))
 
     def done(self) -> None:  # noqa: D102
-        self._map[: _HEADER.size] = _HEADER.pack(0.0, 0)
+        self._map[: _HEADER.size] = _HEADER.pack(0.0, 0, 0)
 
 
 def create(path: Path) -> None:
@@ -47,11 +68,12 @@ def create(path: Path) -> None:
     path.write_bytes(bytes(_SIZE))
 
 
-def busy_with(path: Path) -> tuple[str, float] | None:
-    """Tell (locator, seconds busy) of the worker behind `path`, or None when it is between documents."""
+def busy_with(path: Path) -> Busy | None:
+    """Tell what the worker behind `path` is (or, once it is dead, was) busy with; None between documents."""
     raw = path.read_bytes()
-    since, length = _HEADER.unpack_from(raw)
+    since, step, name = _HEADER.unpack_from(raw)
     if since == 0.0:
         return None
-    locator = raw[_HEADER.size : _HEADER.size + length].decode("utf-8", "surrogateescape")
-    return locator, time.monotonic() - since
+    middle = _HEADER.size + step
+    locator = raw[middle : middle + name].decode("utf-8", "surrogateescape")
+    return Busy(raw[_HEADER.size : middle].decode("utf-8"), locator, since)

@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from corpusforge import books, storage
+from corpusforge import books, kills, storage
 from corpusforge.document import canonical_json
 from corpusforge.engines.base import Engine, Progress, pending_tasks
 from corpusforge.errors import LedgerOpenError, RunFailedError, UsageError
@@ -179,7 +179,7 @@ def _claim(layout: RunLayout, recipe: Recipe, plan: Plan, shards: Sequence[Shard
 def _foreign(layout: RunLayout) -> bool:
     if storage.is_remote(layout.root):
         return False
-    return any(path.name != ".lock" for path in Path(layout.root).iterdir())
+    return any(path.name not in (".lock", kills.KILLS_FILE) for path in Path(layout.root).iterdir())
 
 
 def _remove(location: str) -> None:

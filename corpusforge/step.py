@@ -10,6 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import ROUND_FLOOR, Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -190,16 +191,26 @@ class MapStep(Step):
         builder.map(self)
 
 
+def fixed_point(value: Any, scale: int) -> int | None:
+    """Give a threshold in the integers of its signal: its decimal digits times the scale, floored; None if no number.
+
+    Signals of `scale` 0 are not numbers.
+    """
+    if scale < 1 or isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return int((Decimal(str(value)) * scale).to_integral_value(ROUND_FLOOR))
+
+
 def fixed_ratio(
     numerator: npt.NDArray[np.int64], denominator: npt.NDArray[np.int64]
 ) -> npt.NDArray[np.int64]:
     """Floor of numerator / denominator in units of 1 / `RATIO`, in integers; 0 where the denominator is 0.
 
-    Exact for numerators below 2^63 / `RATIO` (9.2e9). Raises `OverflowError` above.
+    Exact for numerators within 2^63 / `RATIO` (9.2e9) of 0. Raises `OverflowError` outside.
     """
     numerator = np.asarray(numerator, np.int64)
     denominator = np.asarray(denominator, np.int64)
-    if numerator.size and int(numerator.max()) > (2**63 - 1) // RATIO:
+    if numerator.size and max(int(numerator.max()), -int(numerator.min())) > (2**63 - 1) // RATIO:
         raise OverflowError("numerator too large for a fixed-point ratio")
     safe = np.where(denominator == 0, 1, denominator)
     return np.where(denominator == 0, 0, numerator * RATIO // safe)

@@ -136,6 +136,7 @@ class LocalEngine(Engine):
         """Take a worker's answer, or notice its death."""
         task = item.task
         assert task is not None
+        message: Any
         try:
             kind, message = item.connection.recv() if item.connection.poll() else ("died", "")
         except (EOFError, OSError):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import pickle
+import select
 import signal
 import sys
+import threading
 import traceback
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -13,8 +15,12 @@ from typing import Any
 
 
 def main(connection: Connection, plan_file: str, root: str, heartbeat_file: str) -> None:
-    """Serve (stage index, task number) requests with ("done", "") or ("failed", message)."""
+    """Serve (stage index, task number) requests.
+
+    Answers ("done", ""), ("failed", traceback) or ("refused", (exit status, message)): an error for the user.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_driver, args=(connection.fileno(),), daemon=True).start()
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     import pyarrow as pa
 
@@ -41,12 +47,24 @@ def main(connection: Connection, plan_file: str, root: str, heartbeat_file: str)
             execute(stage.body, TaskContext(plan, root, stage, number, heartbeat))
             answer = ("done", "")
         except CorpusforgeError as error:
-            answer = ("usage", str(error))
+            answer = ("refused", (error.exit_status, str(error)))
         except Exception:
             answer = ("failed", traceback.format_exc(limit=-8))
         heartbeat.done()
+        heartbeat.step = ""
         sys.stdout.flush()
         try:
             connection.send(answer)
         except OSError:
             return
+
+
+def _end_with_driver(descriptor: int) -> None:
+    """End the process once the driver's end of the pipe is closed, as it is however the driver dies.
+
+    Otherwise a worker of a killed run would finish its task beside the workers of the run that resumes.
+    """
+    poll = select.poll()
+    poll.register(descriptor, 0)  # a hang-up is always reported
+    poll.poll()
+    os._exit(1)

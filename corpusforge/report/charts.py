@@ -10,8 +10,9 @@ from typing import Any
 from markupsafe import Markup
 
 from corpusforge.report.examples import visible
-from corpusforge.report.histogram import bin_edges, fixed_point, quantile
+from corpusforge.report.histogram import bin_edges, quantile
 from corpusforge.report.numbers import decimal, integer, measured, percent
+from corpusforge.step import fixed_point
 
 Json = Mapping[str, Any]
 

@@ -9,7 +9,6 @@ different shards add bin by bin, in integers, in any order.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -57,16 +56,6 @@ def bin_edges(number: int, scale: int) -> tuple[int, int]:
     width = max(base // BINS_PER_DOUBLING, 1)
     low = base + within * width
     return low, 2 * base if within == BINS_PER_DOUBLING - 1 else low + width
-
-
-def fixed_point(value: Any, scale: int) -> int | None:
-    """Give a threshold in the integers of its signal: its decimal digits times the scale; None if no number.
-
-    The same rounding (towards zero) decides when rules are applied.
-    """
-    if scale < 1 or isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    return int(Decimal(str(value)) * scale)
 
 
 class Histogram:

@@ -21,9 +21,9 @@ from corpusforge.report.examples import (
     shown_url,
     shown_value,
 )
-from corpusforge.report.histogram import Histogram, fixed_point
+from corpusforge.report.histogram import Histogram
 from corpusforge.report.values import ValueCounts, domains_of, merge_counts
-from corpusforge.step import Rule, Signal
+from corpusforge.step import Rule, Signal, fixed_point
 from corpusforge.tasks.batch import drops
 from corpusforge.texts import Texts
 

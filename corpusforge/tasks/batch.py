@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from decimal import Decimal
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,8 @@ import pyarrow.compute as pc
 from corpusforge import ledger
 from corpusforge.edits import Edits
 from corpusforge.operations import address_of
-from corpusforge.step import LiveRows, MapStep, Measured, Rule, Signal
+from corpusforge.step import LiveRows, MapStep, Measured, Rule, Signal, fixed_point
+from corpusforge.tasks.measure import as_array, measure_rows
 from corpusforge.texts import Texts
 from corpusforge.views import Views
 
@@ -126,18 +127,12 @@ class StepOutput:
         self.edits = Edits.empty()
 
 
-def threshold_in_units(signal: Signal, value: Any) -> Any:
-    """A threshold in the integers of its signal (the decimal digits as written, times the scale, floored)."""
-    if signal.scale == 0 or not isinstance(value, int | float) or isinstance(value, bool):
-        return value
-    return int(Decimal(str(value)) * signal.scale)
-
-
 def drops(rule: Rule, signal: Signal, values: pa.Array, threshold: Any) -> npt.NDArray[np.bool_]:
     """Which rows a rule drops, bool[n]; null signals never."""
     if threshold is None:
         return np.zeros(len(values), bool)
-    limit = threshold_in_units(signal, threshold)
+    units = fixed_point(threshold, signal.scale)
+    limit: Any = threshold if units is None else units
     if rule.comparison == "is_true":
         result = pc.and_(pc.not_equal(values, 0), bool(limit))
     elif rule.comparison in ("is_in", "not_in"):
@@ -156,17 +151,22 @@ def drops(rule: Rule, signal: Signal, values: pa.Array, threshold: Any) -> npt.N
 
 
 def run_step(
-    batch: Batch, step: MapStep, measure_all: bool, accounts: dict[str, ledger.Account]
+    batch: Batch,
+    step: MapStep,
+    measure_all: bool,
+    accounts: dict[str, ledger.Account],
+    killed: Mapping[str, str] = MappingProxyType({}),
 ) -> StepOutput:
     """Run one step over a batch: measure, edit, decide, account.
 
-    `accounts`: source to the step's account, changed in place.
+    `accounts`: source to the step's account, changed in place. `killed`: locator to error of the documents
+    that the watchdog gave up in this step.
     """
     numbers = batch.measurable() if measure_all else batch.kept()
     was_kept = np.array([verdict is None for verdict in batch.verdicts], bool)
     sizes_before = batch.sizes.copy()
     output = StepOutput(batch.size)
-    measured = step.measure(batch.rows(numbers, step.reads)) if len(numbers) else Measured()
+    measured = _measured(batch, step, numbers, killed)
     for signal in step.signals:
         values = measured.signals.get(signal.name)
         output.signals[signal.name] = _scatter(values, numbers, batch.size, signal.type)
@@ -182,12 +182,22 @@ def run_step(
     return output
 
 
+def _measured(batch: Batch, step: MapStep, numbers: Int64, killed: Mapping[str, str]) -> Measured:
+    given_up: dict[int, str] = {}
+    if killed:
+        locators = batch.columns["locator"].take(pa.array(numbers)).to_pylist()
+        given_up = {at: killed[name] for at, name in enumerate(locators) if name in killed}
+    measured = measure_rows(step, lambda at: batch.rows(numbers[at], step.reads), len(numbers), given_up)
+    if step.materializes and "text" not in measured.columns:
+        # No row came through: each still leaves its payload behind.
+        measured.columns = {**measured.columns, "text": pa.nulls(len(numbers), pa.large_string())}
+    return measured
+
+
 def _scatter(values: Any, numbers: Int64, size: int, kind: pa.DataType) -> pa.Array:
     if values is None:
         return pa.nulls(size, kind)
-    array = values if isinstance(values, pa.Array) else pa.array(values)
-    if isinstance(array, pa.ChunkedArray):
-        array = array.combine_chunks()
+    array = as_array(values)
     if array.type != kind:
         array = array.cast(kind)
     if len(numbers) == size:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
@@ -12,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from corpusforge import storage
+from corpusforge import kills, storage
 from corpusforge.exchange import RunBuilder, StoredSlice, merge_runs, write_run
 from corpusforge.heartbeat import Heartbeat
 from corpusforge.layout import RunLayout
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class TaskContext:
-    """One task of one stage. `kills` names the documents that the watchdog gave up."""
+    """One task of one stage."""
 
     def __init__(
         self,
@@ -48,13 +47,9 @@ class TaskContext:
         """Where this task writes a file of that name."""
         return self.layout.task_file(self.stage_id, self.number, name)
 
-    def kills(self) -> dict[str, dict[str, Any]]:
-        """Locators that the watchdog gave up in this or an earlier attempt, from ``kills.jsonl``."""
-        location = self.layout.file("kills.jsonl")
-        if not storage.exists(location):
-            return {}
-        lines = storage.read_bytes(location).decode("utf-8").splitlines()
-        return {entry["locator"]: entry for entry in map(json.loads, lines)}
+    def kills(self) -> dict[kills.Key, dict[str, Any]]:
+        """What the watchdog gave up so far."""
+        return kills.read(self.layout)
 
     def run_context(self) -> RunContext:
         """Committed values and files of the folds and single tasks of earlier stages."""

@@ -13,6 +13,7 @@ import pyarrow as pa
 from corpusforge import ledger, storage
 from corpusforge.document import canonical_json
 from corpusforge.exchange import RunBuilder
+from corpusforge.kills import reasons
 from corpusforge.operations import Emitter, Folder, row_of
 from corpusforge.report.statistics import StepStatistics
 from corpusforge.step import MapStep
@@ -94,6 +95,8 @@ class _MapState:
         self.runs: RunBuilder | None = task.run_builder(body.emitter.output) if body.emitter else None
         self.folds: dict[str, dict[str, int]] = {name: {} for name in body.folders}
         self.errors: list[dict[str, Any]] = []
+        kills, source = task.kills(), task.plan.shards[task.number].source
+        self.killed = [reasons(kills, source, step.instance) for step in body.steps]
 
     def process(self, batch: Batch) -> None:
         for name, rows in self.joined.items():
@@ -115,7 +118,9 @@ class _MapState:
         seen = batch.kept()
         timing["bytes_in"] += float(batch.sizes[seen].sum())
         before = time.process_time()
-        output = run_step(batch, step, self.body.measure_all, self.accounts[index])
+        self.task.heartbeat.step = step.instance
+        output = run_step(batch, step, self.body.measure_all, self.accounts[index], self.killed[index])
+        self.task.heartbeat.step = ""
         timing["seconds_cpu"] += time.process_time() - before
         self.writers[index].write(self.sidecars[index].rows(output, batch.sizes))
         numbers = np.intersect1d(seen, batch.measurable(), assume_unique=True)

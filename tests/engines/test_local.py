@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import time
@@ -133,11 +134,11 @@ def test_two_runs_at_once_on_one_output(sample, core_recipe, tmp_path):
 
 
 PLUGIN = '''
-import time
+import os, time
 from corpusforge.step import LiveRows, MapStep, Measured, RunContext
 
 class Stuck(MapStep):
-    """Never comes back from one document."""
+    """Never comes back from one document, unless told to hurry."""
     name = "stuck"
     reads = "latest"
     def open(self, context: RunContext) -> None:
@@ -145,29 +146,81 @@ class Stuck(MapStep):
     def measure(self, rows: LiveRows) -> Measured:
         for locator in rows.column("locator").to_pylist():
             self._heartbeat.begin(locator)
-            if locator.startswith("sample-00001") and rows.column("url")[0].as_py():
-                while "@" in locator and int(locator.split("@")[1]) < 600:
+            if locator.startswith("sample-00001") and int(locator.split("@")[1]) < 600:
+                while not os.environ.get("CORPUSFORGE_TEST_HURRY"):
                     time.sleep(1)
             self._heartbeat.done()
         return Measured()
+
+class Deaf(Stuck):
+    """Is stuck where no document can be left out."""
+    name = "deaf"
+    def open(self, context: RunContext) -> None:
+        context.heartbeat.begin("nobody")
+        time.sleep(600)
 '''
 
 
-@pytest.mark.slow
-def test_the_watchdog_gives_up_one_document_and_the_run_goes_on(sample, tmp_path):
-    (tmp_path / "stuck.py").write_text(PLUGIN)
-    recipe = tmp_path / "recipe.yaml"
-    recipe.write_text(
+def watched(folder: Path, steps: str) -> list[str]:
+    """Options of a run whose plugin gets stuck, with a watchdog of a second."""
+    (folder / "stuck.py").write_text(PLUGIN)
+    (folder / "recipe.yaml").write_text(
         "name: watched\nshard_bytes: 100000\nwatchdog_seconds: 1.0\nerror_budget: 0.5\n"
-        "sources: {commoncrawl: {}}\nsteps: [url_filter, extract, stuck]\n"
+        f"sources: {{commoncrawl: {{}}}}\nsteps: {steps}\n"
     )
-    output = tmp_path / "run"
-    arguments = command(recipe, f"{sample}/warc/*.warc.gz", output, "--plugin", str(tmp_path / "stuck.py"))
+    return ["--plugin", str(folder / "stuck.py")]
+
+
+def quarantined(run: Path) -> list[dict[str, object]]:
+    return [json.loads(line) for path in (run / "quarantine").iterdir() for line in path.read_text().splitlines()]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("steps", ["[extract, stuck]", "[extract, exact_dedup, stuck]"])
+def test_the_step_that_was_stuck_quarantines_the_document_and_a_replay_gives_the_same_bytes(steps, sample, tmp_path):
+    options = watched(tmp_path, steps)
+    output, replayed = tmp_path / "run", tmp_path / "replayed"
+    arguments = command(tmp_path / "recipe.yaml", f"{sample}/warc/*.warc.gz", output, *options)
     done = run_cli(arguments)
     assert done.returncode == 0, done.stderr
     kills = [json.loads(line) for line in (output / "kills.jsonl").read_text().splitlines()]
-    assert len(kills) == 1
-    lines = [json.loads(line) for path in (output / "quarantine").iterdir() for line in path.read_text().splitlines()]
-    given_up = [line for line in lines if line["kind"] == "watchdog"]
-    assert [line["locator"] for line in given_up] == [kills[0]["locator"]]
+    assert [entry["step"] for entry in kills] == ["stuck"]
+    given_up = [line for line in quarantined(output) if line["kind"] == "watchdog"]
+    assert [(line["locator"], line["step"]) for line in given_up] == [(kills[0]["locator"], "stuck")]
     assert json.loads((output / "ledger.json").read_text())["closed"]
+    # Equal kills, equal bytes: on a machine where nothing is stuck, in one go.
+    replayed.mkdir()
+    shutil.copy(output / "kills.jsonl", replayed)
+    arguments = command(tmp_path / "recipe.yaml", f"{sample}/warc/*.warc.gz", replayed, *options)
+    done = run_cli(arguments, env={**os.environ, "CORPUSFORGE_TEST_HURRY": "1"})
+    assert done.returncode == 0, done.stderr
+    assert digests(replayed) == digests(output)
+
+
+@pytest.mark.slow
+def test_what_cannot_be_left_out_fails_at_once_and_never_loops(sample, tmp_path):
+    options = watched(tmp_path, "[extract, deaf]")
+    done = run_cli(
+        command(tmp_path / "recipe.yaml", f"{sample}/warc/sample-00000.warc.gz", tmp_path / "run", *options)
+    )
+    assert done.returncode == 3
+    assert "stuck, outside of any step that could leave it out, on nobody" in done.stderr
+
+
+@pytest.mark.slow
+def test_workers_end_with_their_driver(sample, tmp_path):
+    """kill -9 of the driver alone: a worker left behind would write beside the run that resumes."""
+    options = watched(tmp_path, "[extract, stuck]")
+    arguments = command(tmp_path / "recipe.yaml", f"{sample}/warc/*.warc.gz", tmp_path / "run", *options)
+    driver = subprocess.Popen(
+        [*arguments, "--set", "watchdog_seconds=600.0"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    deadline = time.monotonic() + 60
+    while not list(tmp_path.glob("run/stages/00-*/0*.json")) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    family = psutil.Process(driver.pid).children(recursive=True)
+    assert len(family) >= 2, "the fork server and a worker at least"
+    driver.kill()
+    driver.wait()
+    _, alive = psutil.wait_procs(family, timeout=10)
+    assert alive == []

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corpusforge.report.histogram import Histogram, bin_edges, bins_of, fixed_point, quantile
-from corpusforge.step import MICRO, RATIO
+from corpusforge.report.histogram import Histogram, bin_edges, bins_of, quantile
+from corpusforge.step import MICRO, RATIO, fixed_point
 
 SCALES = st.sampled_from([1, 3, 100, MICRO, RATIO])
 VALUES = st.one_of(
