@@ -195,7 +195,9 @@ def _one_line(text: str) -> str:
 
 
 def _cell(text: str) -> str:
-    return _one_line(text).replace("|", "\\|")
+    """Text for a table's cell: bars are escaped outside of code, where the renderer takes them as they are."""
+    parts = _one_line(text).split("`")
+    return "`".join(part if index % 2 else part.replace("|", "\\|") for index, part in enumerate(parts))
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
