@@ -38,7 +38,10 @@ STEPS: dict[str, str] = {
 }
 """Built-in steps: name to ``module:class``, in the order in which data usually meets them."""
 
-SOURCES: dict[str, str] = {"commoncrawl": "corpusforge.sources.commoncrawl:CommonCrawl"}
+SOURCES: dict[str, str] = {
+    "commoncrawl": "corpusforge.sources.commoncrawl:CommonCrawl",
+    "c4": "corpusforge.sources.c4:C4",
+}
 """Built-in sources: name to ``module:class``."""
 
 _plugins: dict[str, tuple[Path, str]] = {}
