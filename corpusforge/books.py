@@ -37,6 +37,9 @@ PACKAGES = (
 READING = ("collect", "read", "map")
 """Operations whose tasks read records or documents and may quarantine some."""
 
+ALWAYS_ACCEPTED = 20
+"""Lost records that never stop a run."""
+
 SURVIVOR = "survivor"
 """Column of a deduplication's table that names the document that a dropped one lost to."""
 
@@ -46,33 +49,41 @@ def _manifests(layout: RunLayout, stage: Stage) -> Iterator[dict[str, Any]]:
         yield layout.read_manifest(stage.id, task)
 
 
-def check_error_budget(layout: RunLayout, plan: Plan, stage: Stage, budget: float) -> None:
-    """Raise `RunFailedError` when more records than the budget allows were damaged or quarantined so far.
+class ErrorBudget:
+    """Adds up what the stages of a run lost, stage by stage.
 
-    The few records of a small input may all be odd: 20 lost records are always accepted.
+    The few records of a small input may all be odd: `ALWAYS_ACCEPTED` lost records are no reason to stop.
     """
-    if stage.body.operation not in READING:
-        return
-    records = lost = 0
-    for earlier in plan.stages[: stage.index + 1]:
-        if earlier.body.operation not in READING:
-            continue
-        for manifest in _manifests(layout, earlier):
+
+    def __init__(self, layout: RunLayout, share: float) -> None:
+        self._layout = layout
+        self._share = share
+        self._records = self._lost = 0
+
+    def check(self, stage: Stage) -> None:
+        """Add a finished stage.
+
+        Raises `RunFailedError` when more than the share of all records were damaged or quarantined so far.
+        """
+        if stage.body.operation not in READING:
+            return
+        for manifest in _manifests(self._layout, stage):
             for account in manifest["ledger"].get("records", {}).values():
-                records += account["records"]
-                lost += sum(account["damaged"].values())
+                self._records += account["records"]
+                self._lost += sum(account["damaged"].values())
             for sources in manifest["ledger"].get("steps", {}).values():
                 for account in sources.values():
-                    lost += sum(entry["documents"] for entry in account["quarantined"].values())
-    if lost > max(20, budget * records):
-        raise RunFailedError(
-            f"error budget spent: {lost} of {records} records were damaged or quarantined by the end of "
-            f"{stage.id}; the recipe allows {budget:.1%} (error_budget). See errors in {layout.stage(stage.id)}"
-        )
+                    self._lost += sum(entry["documents"] for entry in account["quarantined"].values())
+        if self._lost > max(ALWAYS_ACCEPTED, self._share * self._records):
+            raise RunFailedError(
+                f"error budget spent: {self._lost} of {self._records} records were damaged or quarantined by the "
+                f"end of {stage.id}; the recipe allows {self._share:.1%} (error_budget). "
+                f"See *.errors.jsonl below {self._layout.file('stages')}"
+            )
 
 
-def close(layout: RunLayout, plan: Plan, recipe: Recipe, started: float) -> bool:
-    """Sum the committed manifests, check all balances, write the results; gives whether the ledger closes."""
+def close(layout: RunLayout, plan: Plan, recipe: Recipe, started: float) -> None:
+    """Sum the committed manifests, check all balances, write the results, the manifest of the run last."""
     books = _Books(layout, plan)
     ledger_json = books.ledger()
     clusters = books.clusters()
@@ -88,7 +99,6 @@ def close(layout: RunLayout, plan: Plan, recipe: Recipe, started: float) -> bool
     storage.commit_bytes(layout.file("environment.json"), dump_json(environment))
     storage.commit_bytes(layout.file("report.html"), render(report, timings, environment).encode("utf-8"))
     storage.commit_bytes(layout.file("manifest.json"), dump_json(manifest))
-    return bool(ledger_json["closed"])
 
 
 class _Books:

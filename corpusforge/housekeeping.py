@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
+
+from corpusforge import claim
+from corpusforge.layout import RunLayout
 
 
 def clean(run: Path, everything: bool = False) -> int:
     """Remove exchange files of a complete run and stages of earlier plans; gives the bytes freed.
 
-    With `everything` the whole ``stages`` folder goes: outputs and reports stay, resuming does not.
+    With `everything` the whole ``stages`` folder goes: outputs and reports stay, resuming does not. Raises
+    `UsageError` while a run is working there.
     """
-    stages = run / "stages"
+    layout = RunLayout(str(run))
+    with claim.lock(layout):
+        return _clean(run / "stages", set(claim.current_stages(layout)), everything)
+
+
+def _clean(stages: Path, current: set[str], everything: bool) -> int:
     before = _size(stages)
-    if everything:
+    if everything or not stages.is_dir():
         shutil.rmtree(stages, ignore_errors=True)
         return before
-    current = _current_stages(run)
     for folder in sorted(path for path in stages.iterdir() if path.is_dir()):
-        if folder.name not in current:
+        if current and folder.name not in current:
             shutil.rmtree(folder)
             continue
         for path in folder.glob("*.runs"):
@@ -27,18 +34,6 @@ def clean(run: Path, everything: bool = False) -> int:
         for path in folder.glob(".*.tmp"):
             path.unlink()
     return before - _size(stages)
-
-
-def _current_stages(run: Path) -> set[str]:
-    """Stages that the log names behind the last start of stage 0: those of the last plan."""
-    current: set[str] = set()
-    for line in (run / "log.jsonl").read_text(encoding="utf-8").splitlines():
-        event = json.loads(line)
-        if event["event"] == "stage_started":
-            if event["stage"].startswith("00-"):
-                current = set()
-            current.add(event["stage"])
-    return current
 
 
 def _size(folder: Path) -> int:

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import json
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from corpusforge import books, kills, storage
+from corpusforge import books, claim, storage
 from corpusforge.document import canonical_json
 from corpusforge.engines.base import Engine, Progress, pending_tasks
 from corpusforge.errors import LedgerOpenError, RunFailedError, UsageError
@@ -22,14 +18,10 @@ from corpusforge.layout import RunLayout, dump_json
 from corpusforge.listing import list_shards
 from corpusforge.names import nearest
 from corpusforge.plan import Plan, Stage, compile_plan
-from corpusforge.recipe import Recipe, difference
-from corpusforge.sources.base import Shard
+from corpusforge.recipe import Recipe
 
-OUTPUTS = ("documents", "dropped", "quarantine", "shards")
 ENGINES = ("local", "spark", "beam")
 """Engines by name."""
-
-RESULTS = ("manifest.json", "ledger.json", "report.json", "report.html", "environment.json", "timings.json")
 
 
 @dataclass(frozen=True)
@@ -66,27 +58,22 @@ def run_recipe(
     shards = list_shards(recipe, inputs)[:limit]
     plan = compile_plan(recipe, shards)
     layout = RunLayout(output)
-    with _lock(layout):
-        resumed = _claim(layout, recipe, plan, shards)
+    with claim.lock(layout):
+        resumed = claim.claim(layout, recipe, plan, shards)
         if on_plan is not None:
             on_plan(plan, resumed)
-        if _is_complete(layout, plan):
-            return _summary(layout, complete_before=True)
+        if claim.is_complete(layout, plan):
+            return _closed(layout, _summary(layout, complete_before=True))
         started = time.time()
         reporting = _Log(layout, progress or Progress())
         watchdog = recipe.options.watchdog_seconds
+        budget = books.ErrorBudget(layout, recipe.options.error_budget)
         with make_engine(engine, plan, output, workers, watchdog, engine_options) as running:
             for stage in plan.stages:
                 _run_stage(layout, plan, stage, running, reporting)
-                books.check_error_budget(layout, plan, stage, recipe.options.error_budget)
-        closed = books.close(layout, plan, recipe, started)
-        summary = _summary(layout, complete_before=False)
-        if not closed:
-            bad = [row["name"] for row in summary.ledger["checks"] if not row["ok"]]
-            raise LedgerOpenError(
-                f"the ledger does not close: {'; '.join(bad[:5])} (see {layout.file('ledger.json')})"
-            )
-        return summary
+                budget.check(stage)
+        books.close(layout, plan, recipe, started)
+        return _closed(layout, _summary(layout, complete_before=False))
 
 
 def make_engine(
@@ -126,94 +113,20 @@ def _run_stage(layout: RunLayout, plan: Plan, stage: Stage, engine: Engine, prog
     progress.stage_finished(stage)
 
 
-@contextlib.contextmanager
-def _lock(layout: RunLayout) -> Iterator[None]:
-    """One driver at a time per run directory; the lock goes with the process, however it ends."""
-    if storage.is_remote(layout.root):
-        yield
-        return
-    try:
-        Path(layout.root).mkdir(parents=True, exist_ok=True)
-        lock = Path(layout.file(".lock")).open("w")  # noqa: SIM115 - closed by the with statement below
-    except OSError as error:
-        raise UsageError(f"cannot write to {layout.root}: {error.strerror}") from error
-    with lock as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise UsageError(f"another run is working in {layout.root}") from error
-        yield
-
-
-def _claim(layout: RunLayout, recipe: Recipe, plan: Plan, shards: Sequence[Shard]) -> bool:
-    """Bind the directory to this recipe and these inputs; gives whether it was bound to them before.
-
-    Raises `UsageError` naming the difference when it belongs to another recipe or to other inputs. More input
-    files behind the known ones (or fewer) are accepted: what depends on them is done again.
-    """
-    recipe_file, inputs_file = layout.file("recipe.yaml"), layout.file("stages", "inputs.json")
-    listed = [[shard.source, [[file.path, file.size] for file in shard.files]] for shard in shards]
-    known = storage.exists(recipe_file)
-    if known:
-        old = yaml.safe_load(storage.read_bytes(recipe_file))
-        changes = difference(old, yaml.safe_load(recipe.to_yaml()))
-        if changes:
-            raise UsageError(
-                f"{layout.root} holds a run of another recipe:\n  "
-                + "\n  ".join(changes)
-                + "\nUse another --output."
-            )
-        if storage.exists(inputs_file):
-            _compare_inputs(layout, json.loads(storage.read_bytes(inputs_file))["shards"], listed)
-    elif _foreign(layout):
-        raise UsageError(f"{layout.root} is not empty and holds no run: use another --output")
-    storage.remove_temporary(layout.root)
-    if known and not _same_plan(layout, plan):
-        for name in OUTPUTS + RESULTS:
-            _remove(layout.file(name))
-    storage.commit_bytes(recipe_file, recipe.to_yaml().encode("utf-8"))
-    storage.commit_bytes(inputs_file, dump_json({"shards": listed, "plan": plan.digest}))
-    return known
-
-
-def _foreign(layout: RunLayout) -> bool:
-    if storage.is_remote(layout.root):
-        return False
-    return any(path.name not in (".lock", kills.KILLS_FILE) for path in Path(layout.root).iterdir())
-
-
-def _remove(location: str) -> None:
-    if not storage.is_remote(location) and Path(location).is_file():
-        Path(location).unlink()
-    else:
-        storage.remove_tree(location)
-
-
-def _same_plan(layout: RunLayout, plan: Plan) -> bool:
-    location = layout.file("stages", "inputs.json")
-    return storage.exists(location) and json.loads(storage.read_bytes(location))["plan"] == plan.digest
-
-
-def _compare_inputs(layout: RunLayout, old: list[Any], new: list[Any]) -> None:
-    for index, (before, after) in enumerate(zip(old, new)):
-        if before != after and index < min(len(old), len(new)) - 1:
-            raise UsageError(
-                f"{layout.root} holds a run on other inputs: shard {index} was {before}, is {after}. "
-                "Use another --output."
-            )
-
-
-def _is_complete(layout: RunLayout, plan: Plan) -> bool:
-    location = layout.file("manifest.json")
-    if not storage.exists(location):
-        return False
-    return bool(json.loads(storage.read_bytes(location))["plan"] == plan.digest)
-
-
 def _summary(layout: RunLayout, complete_before: bool) -> RunSummary:
     ledger = json.loads(storage.read_bytes(layout.file("ledger.json")))
     report = json.loads(storage.read_bytes(layout.file("report.json")))
     return RunSummary(layout.root, complete_before, ledger, report)
+
+
+def _closed(layout: RunLayout, summary: RunSummary) -> RunSummary:
+    """Pass on a run whose books balance. Raises `LedgerOpenError` for any other, however often it is asked for."""
+    if not summary.ledger["closed"]:
+        bad = [row["name"] for row in summary.ledger["checks"] if not row["ok"]]
+        raise LedgerOpenError(
+            f"the ledger does not close: {'; '.join(bad[:5])} (see {layout.file('ledger.json')})"
+        )
+    return summary
 
 
 class _Log(Progress):

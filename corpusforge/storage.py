@@ -64,6 +64,19 @@ def size(location: str) -> int:
     return _local(location).stat().st_size
 
 
+def holds(location: str, bytes_expected: int) -> bool:
+    """Whether a file of that size is there."""
+    try:
+        return size(location) == bytes_expected
+    except FileNotFoundError:
+        return False
+
+
+def modified(location: str) -> int:
+    """When a local file was last modified, in nanoseconds since 1970."""
+    return _local(location).stat().st_mtime_ns
+
+
 class HashingFile(io.RawIOBase):
     """A write-only file that counts and hashes (SHA-256) what passes through."""
 
@@ -106,7 +119,7 @@ def commit(location: str) -> Iterator[HashingFile]:
             yield HashingFile(raw)
         return
     path = _local(location)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}.tmp")
     try:
         with temporary.open("wb") as raw:
@@ -132,6 +145,15 @@ def remove_temporary(location: str) -> None:
         return
     for path in _local(location).rglob(".*.tmp"):
         path.unlink(missing_ok=True)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a local folder and those above it, each of them durable like the files that will lie there."""
+    if folder.is_dir():
+        return
+    make_folder(folder.parent)
+    folder.mkdir(exist_ok=True)
+    _sync_folder(folder.parent)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -246,7 +246,7 @@ class RowsBody(Body):
     def _documents(self, task: TaskContext, tokens: Tokens, vocabulary_size: int) -> list[WrittenFile]:
         """The shard's kept documents one after the other, each with its end token."""
         folder = Path(task.layout.file("shards", "documents"))
-        folder.mkdir(parents=True, exist_ok=True)
+        storage.make_folder(folder)
         if len(tokens.lengths) == 0:
             return []
         with MegatronWriter(folder, number(task.number), vocabulary_size) as writer:
@@ -288,7 +288,7 @@ class ShardBody(Body):
         """Write rows as they come; count cells and padding from the rows themselves."""
         result = TaskResult()
         folder = Path(task.layout.file("shards", "packed", number(task.number)))
-        folder.mkdir(parents=True, exist_ok=True)
+        storage.make_folder(folder)
         writer = MdsWriter(folder, packed_columns(self.token_type, {"source": "str"}))
         counts = {"rows": 0, "cells": 0, "padding": 0}
         sources: dict[str, int] = {}

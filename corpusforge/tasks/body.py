@@ -48,11 +48,22 @@ class Body(ABC):
 
 
 def is_committed(task: TaskContext) -> bool:
-    """Whether the task's manifest is there, for the same input shard."""
+    """Whether the task's manifest is there, for the same input shard, and all that it names.
+
+    Files are looked for on local disks only, where people tidy up; what a store of objects has put stays.
+    """
     if not storage.exists(task.layout.manifest(task.stage_id, task.number)):
         return False
     manifest = task.layout.read_manifest(task.stage_id, task.number)
-    return bool(manifest["input"] == input_digest(task))
+    if manifest["input"] != input_digest(task):
+        return False
+    if storage.is_remote(task.layout.root):
+        return True
+    written = {task.own_file(name): facts for name, facts in manifest["files"].items()}
+    if isinstance(manifest["value"], dict):
+        outputs = manifest["value"].get("outputs", {})
+        written.update({task.layout.file(name): facts for name, facts in outputs.items()})
+    return all(storage.holds(location, facts["bytes"]) for location, facts in written.items())
 
 
 def input_digest(task: TaskContext) -> str:

@@ -118,6 +118,32 @@ def test_limit_first_then_everything_redoes_only_what_mixes_shards(sample, core_
     assert whole.returncode == 0, whole.stderr
     assert {path: path.stat().st_mtime_ns for path in read} == read
     assert digests(output) == digests(finished_run)
+    # Back and forth: outputs of the other plan went, so the stages that wrote them are done again.
+    assert run_cli(command(core_recipe, pattern, output, "--limit", "2")).returncode == 0
+    again = run_cli(command(core_recipe, pattern, output))
+    assert again.returncode == 0, again.stderr
+    assert {path: path.stat().st_mtime_ns for path in read} == read
+    assert digests(output) == digests(finished_run)
+
+
+@pytest.mark.slow
+def test_lost_outputs_are_written_again_and_an_open_ledger_stays_an_error(
+    sample, core_recipe, finished_run, tmp_path
+):
+    output = tmp_path / "run"
+    shutil.copytree(finished_run, output)
+    arguments = command(core_recipe, f"{sample}/warc/*.warc.gz", output)
+    (output / "documents" / "00001.parquet").unlink()
+    next((output / "shards" / "packed").rglob("*.mds")).write_bytes(b"cut")
+    done = run_cli(arguments)
+    assert done.returncode == 0, done.stderr
+    assert digests(output) == digests(finished_run)
+    ledger = json.loads((output / "ledger.json").read_text())
+    ledger["closed"] = ledger["checks"][0]["ok"] = False
+    (output / "ledger.json").write_text(json.dumps(ledger))
+    done = run_cli(arguments)
+    assert done.returncode == 4
+    assert ledger["checks"][0]["name"] in done.stderr
 
 
 @pytest.mark.slow
