@@ -19,6 +19,7 @@ import pyarrow as pa
 
 from corpusforge import storage
 from corpusforge.operations import ExchangeSpec, shard_of
+from corpusforge.writer import one_batch
 
 RUN_BATCH_ROWS = 4096
 """Rows per batch inside a run: what a merge holds in memory for each of its inputs."""
@@ -103,9 +104,8 @@ class RunBuilder:
         """Empty the memory: (partition, its sorted rows) in partition order."""
         if not self._held:
             return
-        table = pa.Table.from_batches(self._held).combine_chunks()
+        batch = one_batch(pa.Table.from_batches(self._held))
         self._held, self._held_bytes = [], 0
-        batch = table.to_batches()[0]
         numbers = partition_numbers(self.spec, batch, self.partitions)
         keys = [batch.column(name).to_numpy(zero_copy_only=False) for name in reversed(self.spec.order)]
         order = np.lexsort([*keys, numbers])
@@ -267,7 +267,7 @@ def merge_runs(spec: ExchangeSpec, sources: Sequence[io.RawIOBase]) -> Iterator[
         if len(taken) == 1:
             yield taken[0]
         else:
-            yield sorted_batch(spec, pa.Table.from_batches(taken).combine_chunks().to_batches()[0])
+            yield sorted_batch(spec, one_batch(pa.Table.from_batches(taken)))
 
 
 def _merge_in_rounds(spec: ExchangeSpec, sources: Sequence[io.RawIOBase]) -> Iterator[pa.RecordBatch]:

@@ -6,6 +6,11 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# Work is bounded by what a test draws, not by the clock of a busy machine.
+settings.register_profile("corpusforge", deadline=None)
+settings.load_profile("corpusforge")
 
 
 @pytest.fixture(scope="session")

@@ -21,7 +21,7 @@ from corpusforge.tasks.batch import Batch, run_step
 from corpusforge.tasks.body import Body, TaskResult
 from corpusforge.tasks.context import TaskContext
 from corpusforge.tasks.sidecar import Sidecar, stored_batches
-from corpusforge.writer import ParquetFileWriter, commit_parquet
+from corpusforge.writer import ParquetFileWriter, commit_parquet, one_batch
 
 
 class MapBody(Body):
@@ -182,7 +182,7 @@ class JoinedRows:
                 break
             self._held = None
         if taken:
-            return pa.Table.from_batches(taken).combine_chunks().to_batches()[0]
+            return one_batch(pa.Table.from_batches(taken))
         return pa.RecordBatch.from_pylist([], schema=self._schema)
 
 

@@ -1,0 +1,94 @@
+"""A digest of a column's values that neither file formats, buffer layouts nor batches change.
+
+It is what runs of different versions are compared by: Parquet bytes may differ where values do not.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+
+class LogicalDigest:
+    """An ordered SHA-256 over the values of one column, fed batch by batch.
+
+    Validity (a byte a row), lengths (int64) and values go into a hash each, and these into one; lists and
+    structs have such hashes for what they hold. So the digest depends on the values in their order and on
+    nothing else. Floats count by their bits.
+    """
+
+    def __init__(self, kind: pa.DataType) -> None:
+        self._kind = kind
+        self._rows = 0
+        self._validity, self._lengths, self._values = hashlib.sha256(), hashlib.sha256(), hashlib.sha256()
+        self._children: list[LogicalDigest] = []
+        if _is_list(kind):
+            self._children = [LogicalDigest(kind.value_type)]
+        elif pa.types.is_struct(kind):
+            self._children = [LogicalDigest(kind.field(index).type) for index in range(kind.num_fields)]
+
+    def update(self, column: pa.Array) -> None:
+        """Feed more rows. Raises `TypeError` for types that no column here has (maps, unions, dictionaries)."""
+        self._rows += len(column)
+        self._validity.update(column.is_valid().cast(pa.uint8()).to_numpy(zero_copy_only=False).tobytes())
+        if _is_list(self._kind):
+            self._lengths.update(_integers(pc.list_value_length(column)))
+            self._children[0].update(column.flatten())
+        elif pa.types.is_struct(self._kind):
+            for child, values in zip(self._children, column.flatten()):
+                child.update(values)
+        elif _is_bytes(self._kind):
+            self._update_bytes(column.cast(pa.large_binary()))
+        elif pa.types.is_boolean(self._kind):
+            self._values.update(_integers(column))
+        elif pa.types.is_primitive(self._kind):
+            self._values.update(column.fill_null(0).to_numpy(zero_copy_only=False).tobytes())
+        elif not pa.types.is_null(self._kind):
+            raise TypeError(f"columns of type {self._kind} have no logical digest")
+
+    def _update_bytes(self, column: pa.Array) -> None:
+        self._lengths.update(_integers(pc.binary_length(column)))
+        present = column.drop_null()
+        if len(present):
+            _, offsets_buffer, data = present.buffers()
+            offsets = memoryview(offsets_buffer).cast("q")
+            first, last = offsets[present.offset], offsets[present.offset + len(present)]
+            if data is not None:
+                self._values.update(memoryview(data)[first:last])
+
+    def digest(self) -> bytes:
+        """The digest of all rows so far, 32 bytes."""
+        parts = [hash_.digest() for hash_ in (self._validity, self._lengths, self._values)]
+        parts += [child.digest() for child in self._children]
+        whole: Any = hashlib.sha256(f"{self._rows} {len(self._children)} ".encode())
+        for part in parts:
+            whole.update(part)
+        return bytes(whole.digest())
+
+    def hexdigest(self) -> str:
+        """The digest in hexadecimal."""
+        return self.digest().hex()
+
+
+def _is_list(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_list(kind) or pa.types.is_large_list(kind))
+
+
+def _is_bytes(kind: pa.DataType) -> bool:
+    kinds = (
+        pa.types.is_string,
+        pa.types.is_large_string,
+        pa.types.is_binary,
+        pa.types.is_large_binary,
+        pa.types.is_fixed_size_binary,
+    )
+    return any(is_kind(kind) for is_kind in kinds)
+
+
+def _integers(array: pa.Array) -> bytes:
+    """Values as int64, null as 0."""
+    data: bytes = array.cast(pa.int64()).fill_null(0).to_numpy(zero_copy_only=False).tobytes()
+    return data
