@@ -1,0 +1,114 @@
+"""Watching workers from beside them, where no driver can read their heartbeat: on executors of a cluster.
+
+The worker starts one `monitor` process; it costs some milliseconds once and a look at a small file every half
+second. What it kills is a line of ``kills.jsonl`` in the run directory, before the worker dies, so that the
+engine's own retry finds it and leaves the document out.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import fcntl
+import json
+import os
+import pkgutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from corpusforge import heartbeat, storage
+from corpusforge.document import canonical_json
+from corpusforge.layout import RunLayout
+
+KILLS = "kills.jsonl"
+
+
+class WatchedHeartbeat(heartbeat.SharedHeartbeat):
+    """A heartbeat with a monitor of its own process; `working_on` says which task the process is at."""
+
+    def __init__(self, root: str, seconds: float) -> None:
+        """Start watching this process: `seconds` on one document at most."""
+        self._folder = Path(tempfile.mkdtemp(prefix="corpusforge-watch-"))
+        self._task = self._folder / "task.json"
+        path = self._folder / "heartbeat"
+        heartbeat.create(path)
+        super().__init__(path)
+        self._root = root
+        self._seconds = seconds
+        self._monitor = self._start(path)
+        atexit.register(self.stop)
+
+    def _start(self, path: Path) -> subprocess.Popen[bytes]:
+        source = pkgutil.get_data("corpusforge.engines", "monitor.py")
+        assert source is not None
+        record = [sys.executable, "-m", "corpusforge.engines.watch", str(self._task)]
+        return subprocess.Popen(
+            [sys.executable, "-S", "-E", "-c", source, str(path), str(self._seconds), *record],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        )
+
+    def working_on(self, stage_id: str, task: int) -> None:
+        """Note the task that is about to run."""
+        facts = {"root": self._root, "stage": stage_id, "task": task, "seconds": self._seconds}
+        self._task.write_text(json.dumps(facts))
+
+    def stop(self) -> None:
+        """End the monitor."""
+        self._monitor.kill()
+        self._monitor.wait()
+        for path in self._folder.iterdir():
+            path.unlink(missing_ok=True)
+        self._folder.rmdir()
+
+
+def record_kill(root: str, entry: Mapping[str, Any]) -> None:
+    """Add a line to ``kills.jsonl``, once per locator.
+
+    On a local or shared file system under a lock. A store without appends has the file written anew: of two
+    kills in the same instant one may be lost there, and that document will be killed once more.
+    """
+    location = RunLayout(root).file(KILLS)
+    line = (canonical_json(entry) + "\n").encode("utf-8", "surrogateescape")
+    if storage.is_remote(location):
+        known = storage.read_bytes(location) if storage.exists(location) else b""
+        if not _names(known, entry["locator"]):
+            storage.commit_bytes(location, known + line)
+        return
+    with Path(location).open("a+b") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        file.seek(0)
+        if not _names(file.read(), entry["locator"]):
+            file.write(line)
+            file.flush()
+            os.fsync(file.fileno())
+
+
+def _names(lines: bytes, locator: str) -> bool:
+    return any(json.loads(line)["locator"] == locator for line in lines.splitlines())
+
+
+def kills_recorded(root: str) -> list[dict[str, Any]]:
+    """All kills so far; a line that is just being written is left for the next time."""
+    location = RunLayout(root).file(KILLS)
+    data = b""
+    with contextlib.suppress(FileNotFoundError):
+        data = storage.read_bytes(location)
+    return [json.loads(line) for line in data.splitlines(keepends=True) if line.endswith(b"\n")]
+
+
+def main(task_file: str, locator: str) -> None:
+    """What the monitor runs to record a kill."""
+    facts = json.loads(Path(task_file).read_text())
+    root = facts.pop("root")
+    record_kill(root, {"locator": locator, **facts})
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2])
