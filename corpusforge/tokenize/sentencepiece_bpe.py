@@ -182,6 +182,11 @@ class TrainTokenizer(SingleTask):
             model = existing_model(self.parameters.model)
         else:
             documents = self._sampled(context, shards)
+            if not any(text.strip() for _, text in documents):
+                raise RunFailedError(
+                    "there is no text to train a tokenizer on: the steps before kept no document. Run the recipe "
+                    "without its last steps (tokenize, pack, mix) to see in the report what dropped them"
+                )
             model = train((text.decode() for _, text in documents), self.parameters)
         encoder = Encoder(model)
         if encoder.eos_id < 0:

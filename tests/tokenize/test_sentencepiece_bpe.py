@@ -178,6 +178,11 @@ def test_the_task_trains_on_the_sample_whatever_the_order_of_shards(tmp_path: Pa
     }
 
 
+def test_a_corpus_of_which_nothing_was_kept_is_told(tmp_path: Path) -> None:
+    with pytest.raises(RunFailedError, match="kept no document"):
+        TrainTokenizer(SMALL).run(context(documents()), Batches([], 1), tmp_path)
+
+
 def test_the_task_copies_a_model(tmp_path: Path) -> None:
     model = train([text for _, text in documents()], SMALL)
     (tmp_path / "given.model").write_bytes(model)
