@@ -27,7 +27,10 @@ def load(text: str, name: str) -> tuple[Any, dict[Path, int]]:
     if node is None:
         return None, lines
     constructor = yaml.SafeLoader("")
-    return _construct(constructor, node, (), lines, name), lines
+    try:
+        return _construct(constructor, node, (), lines, name), lines
+    except RecursionError as error:
+        raise UsageError(f"{name}: nested without end") from error
 
 
 def _construct(constructor: Any, node: yaml.Node, path: Path, lines: dict[Path, int], name: str) -> Any:
@@ -35,7 +38,7 @@ def _construct(constructor: Any, node: yaml.Node, path: Path, lines: dict[Path, 
     if isinstance(node, yaml.MappingNode):
         result: dict[Any, Any] = {}
         for key_node, value_node in node.value:
-            key = constructor.construct_object(key_node, deep=True)
+            key = _scalar(constructor, key_node, name)
             line = key_node.start_mark.line + 1
             if not isinstance(key, str):
                 raise UsageError(f"{name}:{line}: the key {key!r} is not a string")
@@ -49,7 +52,16 @@ def _construct(constructor: Any, node: yaml.Node, path: Path, lines: dict[Path, 
             _construct(constructor, item, (*path, index), lines, name)
             for index, item in enumerate(node.value)
         ]
-    return constructor.construct_object(node, deep=True)
+    return _scalar(constructor, node, name)
+
+
+def _scalar(constructor: Any, node: yaml.Node, name: str) -> Any:
+    try:
+        return constructor.construct_object(node, deep=True)
+    except (yaml.YAMLError, ValueError) as error:
+        # A date that no calendar has, a tag that is not known.
+        reason = getattr(error, "problem", None) or error
+        raise UsageError(f"{name}:{node.start_mark.line + 1}: {reason}") from error
 
 
 def line_of(lines: dict[Path, int], path: Path) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -52,6 +53,13 @@ class Options(BaseModel):
 
 
 RESERVED = ("sources", "steps")
+"""Keys of a recipe that are no options."""
+
+INSTANCE = re.compile(r"[a-z][a-z0-9_]{0,63}")
+"""Names of steps: they become names of files, of columns and of verdicts."""
+
+TAKEN = frozenset({"documents", "segments", "table", "latest", "none", "read"})
+"""Names that files, views and the ledger use themselves."""
 
 
 class Recipe:
@@ -68,11 +76,19 @@ class Recipe:
         self.steps = list(steps)
         seen: set[str] = set()
         for step in self.steps:
+            self._check_name(step.instance)
             if step.instance in seen:
                 raise UsageError(f"two steps are called {step.instance!r}: give one another name with `as:`")
             seen.add(step.instance)
         if self.options.partitions is not None and self.options.partitions & (self.options.partitions - 1):
             raise UsageError(f"partitions must be a power of two, not {self.options.partitions}")
+
+    def _check_name(self, name: str) -> None:
+        if not INSTANCE.fullmatch(name) or name in TAKEN:
+            raise UsageError(
+                f"a step cannot be called {name!r}: names are lower case letters, digits and underscores, and none "
+                f"of {', '.join(sorted(TAKEN))}"
+            )
 
     def check(self) -> None:
         """Let every step look for its models and extras. Raises `UsageError`."""
@@ -121,7 +137,11 @@ def find(name_or_path: str) -> Path:
 def load(name_or_path: str, settings: Sequence[str] = ()) -> Recipe:
     """Load a recipe file and apply ``step.parameter=value`` settings. Raises `UsageError`."""
     path = find(name_or_path)
-    return load_text(path.read_text(encoding="utf-8"), path.name, settings)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path} is not UTF-8 text (byte {error.start})") from error
+    return load_text(text, path.name, settings)
 
 
 def load_text(text: str, name: str, settings: Sequence[str] = ()) -> Recipe:
@@ -138,6 +158,10 @@ def load_text(text: str, name: str, settings: Sequence[str] = ()) -> Recipe:
     sources = _build_sources(value.get("sources") or {}, where, overrides)
     known = {step.instance for step in steps} | set(sources) | {""}
     for owner, key in overrides:
+        if owner in sources and any(step.instance == owner for step in steps):
+            raise UsageError(
+                f"--set {owner}.{key}: both a step and a source are called {owner!r}; name the step with `as:`"
+            )
         if owner not in known:
             raise UsageError(
                 f"--set {owner}.{key}: no step or source {owner!r} in {name}{nearest(owner, known - {''})}"
@@ -225,11 +249,13 @@ def make_step(name: str, instance: str | None = None, **parameters: Any) -> Step
     return build_step(name, body, _Where("recipe", {}), (), {})
 
 
-def _build_sources(
-    value: Mapping[str, Any], where: _Where, overrides: Mapping[tuple[str, str], Any]
-) -> dict[str, Source]:
+def _build_sources(value: Any, where: _Where, overrides: Mapping[tuple[str, str], Any]) -> dict[str, Source]:
+    if not isinstance(value, dict):
+        raise where.error(("sources",), "`sources` must be a mapping of names to parameters")
     sources: dict[str, Source] = {}
     for name, body in value.items():
+        if not isinstance(body, dict | None):
+            raise where.error(("sources", name), f"the parameters of source {name!r} must be a mapping")
         try:
             found = registry.source_class(name)
         except UsageError as error:

@@ -12,6 +12,7 @@ import sys
 import traceback
 from importlib.metadata import entry_points
 from pathlib import Path
+from types import ModuleType
 
 from corpusforge.errors import UsageError
 from corpusforge.names import nearest
@@ -41,6 +42,7 @@ STEPS: dict[str, str] = {
 SOURCES: dict[str, str] = {
     "commoncrawl": "corpusforge.sources.commoncrawl:CommonCrawl",
     "c4": "corpusforge.sources.c4:C4",
+    "stackexchange": "corpusforge.sources.stackexchange:StackExchange",
 }
 """Built-in sources: name to ``module:class``."""
 
@@ -107,13 +109,27 @@ def load_plugin(path: Path) -> None:
         # A plugin is the user's own code: it may raise anything.
         del sys.modules[module_name]
         raise UsageError(f"plugin {path}: {traceback.format_exception_only(error)[-1].strip()}") from error
+    try:
+        _register(module, path)
+    except UsageError:
+        del sys.modules[module_name]
+        raise
     _plugins[module_name] = (path.resolve(), digest)
+
+
+def _register(module: ModuleType, path: Path) -> None:
+    """Make the steps and sources of a plugin known. Raises `UsageError` for names of built-in ones."""
     for value in list(vars(module).values()):
-        if isinstance(value, type) and value.__module__ == module_name and hasattr(value, "name"):
-            if issubclass(value, Step):
-                STEPS[value.name] = f"{module_name}:{value.__name__}"
-            elif issubclass(value, Source):
-                SOURCES[value.name] = f"{module_name}:{value.__name__}"
+        if not (isinstance(value, type) and value.__module__ == module.__name__ and hasattr(value, "name")):
+            continue
+        for base, known in ((Step, STEPS), (Source, SOURCES)):
+            if not issubclass(value, base):
+                continue
+            if known.get(value.name, "").startswith("corpusforge."):
+                raise UsageError(
+                    f"plugin {path} defines {value.name!r}, which is built in: give yours another name"
+                )
+            known[value.name] = f"{module.__name__}:{value.__name__}"
 
 
 def plugin_hashes() -> dict[str, str]:

@@ -23,7 +23,9 @@ def test_a_recipe_resolves_to_every_parameter_and_reads_itself_back():
     loaded = load_text(GOOD, "small.yaml")
     resolved = loaded.resolved()
     assert resolved["steps"][1]["gopher_quality"]["min_words"] == 20
-    assert resolved["steps"][1]["gopher_quality"]["max_words"] == 100_000, "the rule set fills what is not given"
+    assert resolved["steps"][1]["gopher_quality"]["max_words"] == 100_000, (
+        "the rule set fills what is not given"
+    )
     again = load_text(loaded.to_yaml(), "recipe.yaml")
     assert again.resolved() == resolved
 
@@ -40,7 +42,22 @@ def test_a_recipe_resolves_to_every_parameter_and_reads_itself_back():
         (GOOD + "  - extract\n", "", "two steps are called 'extract'"),
         (GOOD + "name: again\n", "small.yaml:7", "stands twice"),
         (GOOD.replace("steps:", "steps: ["), "small.yaml", ""),
-        (GOOD.replace("{min_words: 20}", "{rules: gopher_quality@papr}"), "small.yaml:6", "gopher_quality@paper"),
+        (
+            GOOD.replace("{min_words: 20}", "{rules: gopher_quality@papr}"),
+            "small.yaml:6",
+            "gopher_quality@paper",
+        ),
+        (GOOD.replace("{min_words: 20}", "{as: ../up}"), "", "cannot be called '../up'"),
+        (GOOD.replace("{min_words: 20}", "{as: documents}"), "", "cannot be called 'documents'"),
+        (GOOD.replace("commoncrawl: {}", "- commoncrawl"), "small.yaml:2", "`sources` must be a mapping"),
+        (GOOD.replace("commoncrawl: {}", "commoncrawl: 5"), "small.yaml:3", "must be a mapping"),
+        (GOOD.replace("20", "2001-99-99"), "small.yaml:6", "month must be in 1..12"),
+        (
+            GOOD.replace("20", "!!python/name:os.system x"),
+            "small.yaml:6",
+            "could not determine a constructor",
+        ),
+        ("a: &a [*a]\n", "small.yaml", "nested without end"),
         ("just text", "small.yaml:1", "mapping"),
         ("name: empty\n", "small.yaml:1", "list of at least one step"),
     ],
@@ -60,6 +77,13 @@ def test_settings_win_over_the_recipe_and_their_mistakes_are_named():
         load_text(GOOD, "small.yaml", ["gopher.min_words=30"])
     with pytest.raises(UsageError, match=r"step\.parameter=value"):
         load_text(GOOD, "small.yaml", ["gopher_quality.min_words"])
+
+
+def test_a_file_that_is_no_text_is_named(tmp_path):
+    path = tmp_path / "binary.yaml"
+    path.write_bytes(b"name: \xff")
+    with pytest.raises(UsageError, match=r"binary\.yaml is not UTF-8 text \(byte 6\)"):
+        recipes.load(str(path))
 
 
 def test_a_step_may_stand_twice_under_another_name():

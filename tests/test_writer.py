@@ -54,9 +54,8 @@ def test_every_batch_is_a_row_group_also_an_empty_one(tmp_path):
 
 
 def test_an_error_leaves_nothing_behind(tmp_path):
-    with pytest.raises(KeyError), commit_parquet(str(tmp_path / "a.parquet"), SCHEMA) as writer:
-        for item in (batch(ROWS), pa.RecordBatch.from_pylist([{"id": b"00"}])):
-            writer.write(item)
+    with pytest.raises(KeyError):
+        write(tmp_path / "a.parquet", [batch(ROWS), pa.RecordBatch.from_pylist([{"id": b"00"}])])
     assert list(tmp_path.iterdir()) == []
 
 
