@@ -106,5 +106,9 @@ class GroupingSource(Source):
         """Name of the container that a part belongs to, and the part's place in it (int64)."""
 
     @abstractmethod
-    def assemble(self, container: str, parts: Iterator[Record]) -> Iterator[Record | Damaged]:
-        """Make the documents of one container of its parts, in order. Never raises for bad content."""
+    def assemble(self, container: str, parts: Iterator[Record]) -> Iterator[Record | Skipped | Damaged]:
+        """Make the documents of one container of its parts, in order. Never raises for bad content.
+
+        A container that makes no document is one `Skipped` (by declaration) or one `Damaged`; their sizes are
+        those of parts.
+        """

@@ -18,7 +18,7 @@ import pyarrow as pa
 from corpusforge import storage
 from corpusforge.document import canonical_json
 from corpusforge.operations import ROW_BITS, ExchangeSpec
-from corpusforge.sources.base import Damaged, GroupingSource, Record, Source
+from corpusforge.sources.base import Damaged, GroupingSource, Record, Skipped, Source
 from corpusforge.tasks.body import Body, TaskResult
 from corpusforge.tasks.context import TaskContext
 from corpusforge.tasks.facts import file_facts
@@ -108,14 +108,14 @@ def _part(source: GroupingSource, record: Record, targets: Sequence[int], sequen
     }
 
 
-def assembled(task: TaskContext, source: GroupingSource) -> Iterator[Record | Damaged]:
+def assembled(task: TaskContext, source: GroupingSource) -> Iterator[Record | Skipped | Damaged]:
     """The documents of a group shard: the source's assembly of each container, parts streaming in order."""
     parts = (row for batch in task.read_exchange(PARTS.name, task.number) for row in batch.to_pylist())
     for _, rows in groupby(parts, key=lambda row: (row["high"], row["low"])):
         yield from _assemble(source, rows)
 
 
-def _assemble(source: GroupingSource, rows: Iterator[dict[str, Any]]) -> Iterator[Record | Damaged]:
+def _assemble(source: GroupingSource, rows: Iterator[dict[str, Any]]) -> Iterator[Record | Skipped | Damaged]:
     first = next(rows)
     yield from source.assemble(first["container"], map(_record, chain([first], rows)))
 

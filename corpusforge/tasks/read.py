@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from corpusforge.document import DOCUMENT_SCHEMA, canonical_json, document_id, text_hash
 from corpusforge.operations import ROW_BITS
-from corpusforge.sources.base import Damaged, GroupingSource, Record, Source
+from corpusforge.sources.base import GroupingSource, Record, Skipped, Source
 from corpusforge.sources.urls import url_key
 from corpusforge.tasks.batch import Batch
 from corpusforge.tasks.body import TaskResult
@@ -84,11 +84,14 @@ def _records(task: TaskContext, reader: RecordReader) -> Iterator[Record]:
     assert isinstance(reader.source, GroupingSource)
     for item in assembled(task, reader.source):
         reader.account["merged"] -= 1
-        if isinstance(item, Damaged):
-            reader.account["document_bytes"] -= item.size  # counted there when its parts were collected
-            reader.give_up(item)
-        else:
+        if isinstance(item, Record):
             yield item
+            continue
+        reader.account["document_bytes"] -= item.size  # counted there when its parts were collected
+        if isinstance(item, Skipped):
+            reader.skip(item)
+        else:
+            reader.give_up(item)
 
 
 def _store(documents: ParquetFileWriter, batch: Batch) -> None:

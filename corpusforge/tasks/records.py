@@ -26,13 +26,17 @@ class RecordReader:
                     account["records"] += 1
                     account["bytes"] += item.size
                     if isinstance(item, Skipped):
-                        account["skipped"][item.kind] = account["skipped"].get(item.kind, 0) + 1
-                        account["skipped_bytes"] += item.size
+                        self.skip(item)
                     elif isinstance(item, Damaged):
                         self.give_up(item)
                     else:
                         account["document_bytes"] += item.size
                         yield item
+
+    def skip(self, item: Skipped) -> None:
+        """Count what is no document by declaration."""
+        self.account["skipped"][item.kind] = self.account["skipped"].get(item.kind, 0) + 1
+        self.account["skipped_bytes"] += item.size
 
     def give_up(self, item: Damaged) -> None:
         """Count what could not be read and note it for the quarantine."""

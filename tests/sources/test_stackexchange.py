@@ -1,0 +1,121 @@
+"""Stack Exchange: threads from posts in any order, answers by score as numbers, deleted parents told."""
+
+from __future__ import annotations
+
+import io
+import random
+from pathlib import Path
+
+import pytest
+
+from corpusforge.sources.base import Damaged, Record, Skipped, SourceFile
+from corpusforge.sources.stackexchange import Parameters, StackExchange, site_of, tags_of, text_of
+
+QUESTION = (
+    '<row Id="1" PostTypeId="1" Score="5" Title="How?" Body="&lt;p&gt;Tell me&lt;/p&gt;" AcceptedAnswerId="4" '
+    'Tags="&lt;a&gt;&lt;b&gt;" CreationDate="2015-01-27T20:09:32.720" ContentLicense="CC BY-SA 3.0" />'
+)
+SCORES = {2: 9, 3: 2, 4: 10, 5: -3, 6: 9}
+ANSWERS = [
+    f'<row Id="{number}" PostTypeId="2" ParentId="1" Score="{score}" Body="&lt;p&gt;answer {number}&lt;/p&gt;" />'
+    for number, score in SCORES.items()
+]
+
+
+def read(rows: list[str], path: str = "coffee.stackexchange.com/Posts.xml", **parameters: object) -> list:
+    data = ("\ufeff<?xml version='1.0'?>\n<posts>\n" + "\n".join(rows) + "\n</posts>\n").encode()
+    source = StackExchange(Parameters(**parameters))
+    return list(source.records(SourceFile(path, path, len(data)), io.BytesIO(data)))
+
+
+def threads(rows: list[str], **parameters: object) -> list:
+    """Collect, sort and assemble as the exchange does."""
+    source = StackExchange(Parameters(**parameters))
+    posts = [item for item in read(rows, **parameters) if isinstance(item, Record)]
+    containers: dict[str, list] = {}
+    for post in posts:
+        name, place = source.container(post)
+        containers.setdefault(name, []).append((place, post))
+    found = []
+    for name, parts in sorted(containers.items()):
+        ordered = [post for _, post in sorted(parts, key=lambda part: part[0])]
+        found += list(source.assemble(name, iter(ordered)))
+    return found
+
+
+def test_answers_come_by_score_as_numbers_wherever_they_stand():
+    rows = [QUESTION, *ANSWERS]
+    random.Random(1).shuffle(rows)
+    (thread,) = threads(rows)
+    assert thread.payload.decode() == (
+        "Q: How?\n\nTell me\n\nA: answer 4\n\nA: answer 2\n\nA: answer 6\n\nA: answer 3\n\nA: answer 5"
+    )
+    assert thread.meta["answer_scores"] == [10, 9, 9, 2, -3]
+    assert thread.meta["tags"] == ["a", "b"]
+    assert thread.url == "https://coffee.stackexchange.com/questions/1"
+    assert thread.date == "2015-01-27T20:09:32Z"
+    assert thread.license == "CC BY-SA 3.0"
+    assert thread.origin_key == "coffee.stackexchange.com/1"
+
+
+def test_parameters_choose_answers():
+    (thread,) = threads([QUESTION, *ANSWERS], min_answer_score=3, max_answers=2, mark_accepted=True)
+    assert thread.payload.decode().endswith("A (accepted): answer 4\n\nA: answer 2")
+    (skipped,) = threads([QUESTION, *ANSWERS], min_question_score=6)
+    assert skipped.kind == "question_score"
+
+
+def test_a_deleted_question_takes_its_answers_along():
+    (skipped,) = threads(ANSWERS)
+    assert isinstance(skipped, Skipped)
+    assert skipped.kind == "question_deleted"
+
+
+def test_each_bad_row_costs_itself():
+    bad = [
+        '<row Id="x" PostTypeId="1" Body="" />',
+        '<row Id="7" PostTypeId="2" Body="no parent" />',
+        '<row Id="8" PostTypeId="1" Body="cut',
+        '<row Id="9" PostTypeId="1" Body="&bomb;" />',
+        '<row Id="10" PostTypeId="1" Title="<!ENTITY a" />',
+        '<row Id="11" PostTypeId="5" Body="a wiki" />',
+        f'<row Id="12" PostTypeId="1" Body="{"y" * 3000}" />',
+    ]
+    found = read([*bad, QUESTION], max_post_bytes=2000)
+    kinds = [item.kind for item in found if not isinstance(item, Record)]
+    assert kinds == ["no_row", "no_row", *["bad_xml"] * 5, "post_type_5", "post_too_long", "no_row"]
+    assert sum(isinstance(item, Record) for item in found) == 1
+
+
+def test_code_and_lists_keep_their_lines():
+    html = b"<p>Try:</p><pre><code>if x &lt; 1:\n    y()</code></pre><ul><li>a</li><li>b</li></ul>"
+    assert text_of(html) == "Try:\n\nif x < 1:\n    y()\n  • a\n  • b"
+
+
+def test_names_of_sites_and_tags():
+    assert site_of("dump/coffee.stackexchange.com/Posts.xml") == "coffee.stackexchange.com"
+    assert site_of("french.meta.stackexchange.com.7z") == "french.meta.stackexchange.com"
+    assert site_of("stackoverflow.com-Posts.7z") == "stackoverflow.com"
+    assert tags_of("|a|b|") == tags_of("<a><b>") == ["a", "b"]
+
+
+def test_an_archive_that_is_none():
+    source = StackExchange()
+    pytest.importorskip("py7zr")
+    data = b"7z\xbc\xaf\x27\x1c" + b"\0" * 100
+    found = list(source.records(SourceFile("site.7z", "site.7z", len(data)), io.BytesIO(data)))
+    assert [item.kind for item in found] == ["bad_archive"]
+
+
+def test_real_dumps(shared_data: Path):
+    pytest.importorskip("py7zr")
+    source = StackExchange()
+    for name, posts in (
+        ("coffee.stackexchange.com/Posts.xml", 500),
+        ("french.meta.stackexchange.com.7z", 500),
+    ):
+        path = shared_data / "stackexchange" / name
+        with path.open("rb") as stream:
+            found = list(source.records(SourceFile(name, str(path), path.stat().st_size), stream))
+        assert sum(isinstance(item, Record) for item in found) > posts
+        assert not any(isinstance(item, Damaged) for item in found)
