@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from corpusforge import __version__
+from corpusforge.engines.submit import options as cloud
 from corpusforge.errors import CorpusforgeError, UsageError
 
 app = typer.Typer(
@@ -43,6 +44,7 @@ def _mount() -> None:
 
     app.add_typer(models_app, name="models")
     app.command()(sample)
+    app.command()(cloud.attach)
 
 
 def _file_trouble(error: OSError) -> str:
@@ -118,6 +120,18 @@ def run(
         list[Path] | None, typer.Option(help="Python file with steps or sources of your own.")
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show recipe and plan; do nothing.")] = False,
+    on: cloud.On = None,
+    project: cloud.Project = None,
+    region: cloud.Region = None,
+    cluster: cloud.Cluster = None,
+    serverless: cloud.Serverless = False,
+    image: cloud.Image = None,
+    property: cloud.Property = None,
+    cloud_option: cloud.CloudOption = None,
+    staging: cloud.Staging = None,
+    installed: cloud.Installed = False,
+    cancel_on_interrupt: cloud.CancelOnInterrupt = False,
+    report_to: cloud.ReportTo = None,
 ) -> None:
     """Run a recipe on inputs, or go on with an interrupted run."""
     from corpusforge import recipe as recipes
@@ -127,6 +141,15 @@ def run(
         registry.load_plugin(path)
     loaded = recipes.load(recipe, set or [])
     inputs = parse_inputs(input or [])
+    if on is not None:
+        from corpusforge.engines.submit.command import Run, Session
+
+        if output is None:
+            raise UsageError("where to? give --output gs://BUCKET/PATH")
+        wanted = Run(loaded, inputs, output, plugin or [], limit, workers, parse_options(engine_option or []))
+        where = (on, project, region, cluster, serverless, image, property or [], cloud_option or [])
+        session = Session(err, cancel_on_interrupt, report_to)
+        raise typer.Exit(cloud.submit_run(wanted, *where, staging, installed, dry_run, session))
     if dry_run:
         _dry_run(loaded, inputs, limit)
         return

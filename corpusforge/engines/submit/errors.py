@@ -1,0 +1,78 @@
+"""What the client of a cloud raises, in three kinds: passing trouble, the user's to mend, and refusals for good."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from corpusforge.errors import CorpusforgeError, RunFailedError, UsageError
+
+
+class ConnectionLostError(CorpusforgeError):
+    """The cloud did not answer for too long. The job goes on; the message says how to follow it again."""
+
+    exit_status = 75
+
+
+def is_passing(error: BaseException) -> bool:
+    """Whether the same call may well succeed a little later."""
+    from google.api_core import exceptions
+    from google.auth.exceptions import TransportError
+
+    passing = (
+        exceptions.ServiceUnavailable,
+        exceptions.DeadlineExceeded,
+        exceptions.InternalServerError,
+        exceptions.Aborted,
+        exceptions.RetryError,
+        TransportError,
+        ConnectionError,
+    )
+    return isinstance(error, passing)
+
+
+def is_rate_limit(error: BaseException) -> bool:
+    """Whether calls come too fast, or a quota is used up."""
+    from google.api_core import exceptions
+
+    return isinstance(error, exceptions.TooManyRequests)
+
+
+def is_missing(error: BaseException) -> bool:
+    """Whether what was asked for is not there."""
+    from google.api_core import exceptions
+
+    return isinstance(error, exceptions.NotFound)
+
+
+def is_repeated(error: BaseException) -> bool:
+    """Whether what was to be made is there already."""
+    from google.api_core import exceptions
+
+    return isinstance(error, exceptions.AlreadyExists)
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """Turn the client's exceptions into one message for the user. Nothing of a credential is in them."""
+    from google.api_core import exceptions
+    from google.auth.exceptions import GoogleAuthError
+
+    try:
+        yield
+    except GoogleAuthError as error:
+        raise UsageError(
+            f"no usable Google credentials: {error}\n"
+            "They come from Google's default chain: `gcloud auth application-default login`, the variable "
+            "GOOGLE_APPLICATION_CREDENTIALS, or the service account of this machine."
+        ) from error
+    except (exceptions.Unauthenticated, exceptions.Forbidden) as error:
+        raise UsageError(f"Dataproc refused: {error.message}") from error
+    except (exceptions.NotFound, exceptions.InvalidArgument, exceptions.FailedPrecondition) as error:
+        raise UsageError(f"Dataproc does not accept this: {error.message}") from error
+    except exceptions.TooManyRequests as error:
+        raise RunFailedError(
+            f"a quota of the project is used up, nothing was started: {error.message}"
+        ) from error
+    except exceptions.GoogleAPICallError as error:
+        raise RunFailedError(f"Dataproc: {error.message}") from error

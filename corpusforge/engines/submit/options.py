@@ -1,0 +1,130 @@
+"""The options of `corpusforge run --on …`, and the command `corpusforge attach`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from corpusforge.errors import UsageError
+from corpusforge.names import nearest
+
+if TYPE_CHECKING:
+    from corpusforge.engines.submit.command import Run, Session
+
+CLOUDS = ("dataproc",)
+CLOUD = "In a managed cloud"
+
+On = Annotated[
+    str | None, typer.Option(help="Submit instead of running here: dataproc.", rich_help_panel=CLOUD)
+]
+Project = Annotated[str | None, typer.Option(help="Google Cloud project.", rich_help_panel=CLOUD)]
+Region = Annotated[str | None, typer.Option(help="Its region, as in europe-west4.", rich_help_panel=CLOUD)]
+Cluster = Annotated[str | None, typer.Option(help="Name of a Dataproc cluster.", rich_help_panel=CLOUD)]
+Serverless = Annotated[
+    bool, typer.Option("--serverless", help="A batch without a cluster.", rich_help_panel=CLOUD)
+]
+Image = Annotated[
+    str | None, typer.Option(help="Container image of a serverless batch.", rich_help_panel=CLOUD)
+]
+Property = Annotated[
+    list[str] | None,
+    typer.Option(help="name=value, a Spark property; may be repeated.", rich_help_panel=CLOUD),
+]
+CloudOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="name=value: service_account, subnetwork, runtime_version, ttl_seconds, max_restarts_per_hour.",
+        rich_help_panel=CLOUD,
+    ),
+]
+Staging = Annotated[
+    str | None,
+    typer.Option(help="Where code and recipe are put; default: beside the output.", rich_help_panel=CLOUD),
+]
+Installed = Annotated[
+    bool,
+    typer.Option(
+        "--installed", help="Send no code: the cluster or image has this version.", rich_help_panel=CLOUD
+    ),
+]
+CancelOnInterrupt = Annotated[
+    bool,
+    typer.Option(
+        "--cancel-on-interrupt", help="Ctrl-C cancels the job without asking.", rich_help_panel=CLOUD
+    ),
+]
+ReportTo = Annotated[
+    Path | None,
+    typer.Option(help="Folder for the report; default: named like the job.", rich_help_panel=CLOUD),
+]
+
+
+def submit_run(
+    run: Run,
+    on: str,
+    project: str | None,
+    region: str | None,
+    cluster: str | None,
+    serverless: bool,
+    image: str | None,
+    properties: Sequence[str],
+    options: Sequence[str],
+    staging: str | None,
+    installed: bool,
+    dry_run: bool,
+    session: Session,
+) -> int:
+    """Check the options, then submit or, in a dry run, print the request; gives the exit status."""
+    from corpusforge.engines.submit.command import describe, submit
+    from corpusforge.engines.submit.dataproc import Target
+
+    if on not in CLOUDS:
+        raise UsageError(f"cannot submit to {on!r}{nearest(on, CLOUDS)}: known: {', '.join(CLOUDS)}")
+    if not project or not region:
+        raise UsageError("--on dataproc needs --project and --region")
+    if (cluster is None) == (not serverless):
+        raise UsageError("--on dataproc needs one of --cluster NAME and --serverless")
+    target = Target(
+        project=project,
+        region=region,
+        cluster=cluster,
+        image=image,
+        properties=_pairs("--property", properties),
+        options=_pairs("--cloud-option", options),
+    )
+    if dry_run:
+        # Plain print: what is shown is JSON for other programs too.
+        print(json.dumps(describe(run, target, staging, installed), indent=2, sort_keys=True))
+        return 0
+    return submit(run, target, staging, installed, session)
+
+
+def attach(
+    job: Annotated[str, typer.Argument(help="Id of the job or batch, as `run --on` printed it.")],
+    project: Annotated[str, typer.Option(help="Google Cloud project.")],
+    region: Annotated[str, typer.Option(help="Its region.")],
+    serverless: Annotated[bool, typer.Option("--serverless", help="It is a batch.")] = False,
+    cancel_on_interrupt: CancelOnInterrupt = False,
+    report_to: ReportTo = None,
+) -> None:
+    """Follow a submitted job again: its output from the beginning, its end, its report, its exit status."""
+    from corpusforge.engines.submit.command import Session
+    from corpusforge.engines.submit.command import attach as follow_again
+
+    session = Session(Console(stderr=True), cancel_on_interrupt, report_to)
+    raise typer.Exit(follow_again(project, region, job, serverless, session))
+
+
+def _pairs(option: str, values: Sequence[str]) -> dict[str, str]:
+    pairs = {}
+    for value in values:
+        name, separator, text = value.partition("=")
+        if not separator or not name:
+            raise UsageError(f"{option} takes name=value, not {value!r}")
+        pairs[name] = text
+    return pairs
