@@ -142,7 +142,7 @@ def _compare_inputs(layout: RunLayout, before: Mapping[str, Any], shards: Sequen
         grown = is_last and files[:common] == old_files[:common]
         if old_source == shard.source and (files == old_files or grown):
             continue
-        was, now = ([name for name, _ in names] for names in (old_files, files))
+        was, now = [str(name) for name, _ in old_files], [file.path for file in shard.files]
         what = f"was {', '.join(was)}, is {', '.join(now)}" if was != now else "has files of another size"
         raise UsageError(
             f"{layout.root} holds a run on other inputs: shard {index} {what}. Use another --output."

@@ -188,6 +188,9 @@ def list_input(pattern: str, suffixes: tuple[str, ...]) -> list[tuple[str, str, 
         raise UsageError(
             f"input {pattern!r} matches no file (wanted endings: {', '.join(suffixes) or 'any'})"
         )
+    for path, _, _ in found:
+        if not path.isascii() and path != path.encode("utf-8", "replace").decode("utf-8"):
+            raise UsageError(f"input {pattern!r}: the name {path!r} is not UTF-8; rename the file")
     return sorted(found)
 
 

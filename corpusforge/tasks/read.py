@@ -18,7 +18,7 @@ from corpusforge.tasks.context import TaskContext
 from corpusforge.tasks.facts import file_facts
 from corpusforge.tasks.group import PARTS, assembled
 from corpusforge.tasks.map import MapBody
-from corpusforge.tasks.records import RecordReader
+from corpusforge.tasks.records import RecordReader, checked
 from corpusforge.tasks.sidecar import DOCUMENTS_FILE, STORED_SCHEMA
 from corpusforge.writer import ParquetFileWriter, commit_parquet
 
@@ -82,7 +82,7 @@ def _records(task: TaskContext, reader: RecordReader) -> Iterator[Record]:
         yield from reader.records()
         return
     assert isinstance(reader.source, GroupingSource)
-    for item in assembled(task, reader.source):
+    for item in map(checked, assembled(task, reader.source)):
         reader.account["merged"] -= 1
         if isinstance(item, Record):
             yield item

@@ -6,7 +6,43 @@ from collections.abc import Iterator
 from typing import Any
 
 from corpusforge import ledger, storage
+from corpusforge.document import canonical_json
 from corpusforge.sources.base import Damaged, Record, Shard, Skipped, Source
+
+ERROR_CHARACTERS = 1000
+"""Longest error of one record in the quarantine."""
+
+
+def checked(item: Record | Skipped | Damaged) -> Record | Skipped | Damaged:
+    """Give the item back, or the damage that it is: strings that are no Unicode, metadata that are no JSON.
+
+    JSON lets lone surrogates and NaN through, and no column or file of ours can hold them.
+    """
+    if not isinstance(item, Record):
+        return item
+    strings = (
+        item.origin_key,
+        item.locator,
+        item.content_type,
+        item.charset,
+        item.url,
+        item.date,
+        item.license,
+    )
+    try:
+        for value in strings:
+            if value is not None and not value.isascii():
+                value.encode("utf-8")
+        canonical_json(dict(item.meta)).encode("utf-8")
+    except UnicodeEncodeError as error:
+        return Damaged(_printable(item.locator), "bad_unicode", f"not Unicode: {error.reason}", item.size)
+    except (TypeError, ValueError, RecursionError) as error:
+        return Damaged(item.locator, "bad_metadata", f"not JSON: {type(error).__name__}", item.size)
+    return item
+
+
+def _printable(text: str) -> str:
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 class RecordReader:
@@ -22,7 +58,7 @@ class RecordReader:
         account = self.account
         for file in self.shard.files:
             with storage.open_read(file.url) as stream:
-                for item in self.source.records(file, stream):
+                for item in map(checked, self.source.records(file, stream)):
                     account["records"] += 1
                     account["bytes"] += item.size
                     if isinstance(item, Skipped):
@@ -44,7 +80,7 @@ class RecordReader:
         account["damaged"][item.kind] = account["damaged"].get(item.kind, 0) + 1
         account["damaged_bytes"] += item.size
         error = {"locator": item.locator, "source": self.shard.source, "step": "read", "kind": item.kind}
-        self.errors.append({**error, "error": item.error})
+        self.errors.append({**error, "error": item.error[:ERROR_CHARACTERS]})
 
     def became_document(self, record: Record) -> None:
         """Count a record that goes on as a document."""
