@@ -117,6 +117,8 @@ class PlanBuilder:
         self.shards = self._document_shards(shards)
         """Shards of documents: of files, and behind them the partitions of each grouping source."""
         self.sidecars: list[Sidecar] = []
+        self.tokens: str | None = None
+        """Instance name of the tokenizing step, once there is one: what packing builds on."""
         self.packing: Stage | None = None
         """The packing stage, once a step added one: what a mixture builds on."""
         self._stages: list[Stage] = []
@@ -251,6 +253,7 @@ class PlanBuilder:
                 "that compares documents"
             )
         self._step = None
+        self._chain = _digest([self._chain, self.recipe.options.keep_dropped])
         self._add("write", WriteBody(self.recipe.options.keep_dropped), len(self.shards))
         return Plan(
             recipe_digest=_digest(self.recipe.resolved()),

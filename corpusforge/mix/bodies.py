@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from corpusforge import storage
+from corpusforge.errors import UsageError
 from corpusforge.layout import dump_json, number
 from corpusforge.mix.apportion import Apportionment
 from corpusforge.mix.files import WrittenFile
@@ -43,7 +44,11 @@ SEGMENT_SCHEMA = pa.schema(
 
 
 class Tokens:
-    """The tokens of a shard's kept documents: `ids` uint32, `offsets` int64[n + 1], `document_ids` [n]."""
+    """The tokens of a shard's kept documents: `ids` uint32, `offsets` int64[n + 1], `document_ids` [n].
+
+    All are held at once: a shard is bounded by the recipe's `shard_bytes` (and by its largest file), and tokens
+    take about as many bytes as the compressed input that they came from.
+    """
 
     def __init__(self, task: TaskContext, step: str) -> None:
         ids: list[npt.NDArray[np.uint32]] = [np.zeros(0, np.uint32)]
@@ -116,11 +121,20 @@ class MixtureBody(Body):
 
     operation: ClassVar[str] = "single"
 
-    def __init__(self, packing: str, tasks: int, weights: Mapping[str, Fraction]) -> None:
+    def __init__(
+        self, packing: str, tasks: int, weights: Mapping[str, Fraction], tokens: str, token_type: str
+    ) -> None:
         self.packing, self.tasks, self.weights = packing, tasks, dict(weights)
+        self.tokens, self.token_type = tokens, token_type
 
     def run(self, task: TaskContext) -> TaskResult:
-        """The value: rows of the mixture, and for each shard and pass where its rows stand in its source."""
+        """The value: rows of the mixture, and for each shard and pass where its rows stand in its source.
+
+        Raises `UsageError` when the declared type cannot hold the tokenizer's ids.
+        """
+        vocabulary = int(task.run_context().values[f"{self.tokens}.training"]["vocabulary_size"])
+        if vocabulary - 1 > np.iinfo(self.token_type).max:
+            raise UsageError(f"token_type {self.token_type} cannot hold the ids of {vocabulary} tokens")
         firsts: list[list[int]] = []
         rows: dict[str, list[int]] = {}
         for manifest in task.manifests(self.packing, self.tasks):
@@ -318,8 +332,9 @@ class IndexBody(Body):
 
     operation: ClassVar[str] = "single"
 
-    def __init__(self, mixture: str, written: str, streams: str, formats: Sequence[str]) -> None:
-        self.mixture, self.written, self.streams, self.formats = mixture, written, streams, tuple(formats)
+    def __init__(self, mixture: str, tokens: str, written: str, streams: str, formats: Sequence[str]) -> None:
+        self.mixture, self.training = mixture, f"{tokens}.training"
+        self.written, self.streams, self.formats = written, streams, tuple(formats)
 
     def run(self, task: TaskContext) -> TaskResult:
         """Write ``shards/packed/index.json``, ``shards/tokenizer.model`` and ``shards/manifest.json``."""
@@ -339,17 +354,13 @@ class IndexBody(Body):
                 task, "shards/packed/index.json", index
             )
         context = task.run_context()
-        name, path = next(
-            (name, path) for name, path in context.files.items() if name.endswith("tokenizer.model")
-        )
-        training = context.values[name.rsplit("/", 1)[0]]
-        model = path.read_bytes()
+        model = context.files[f"{self.training}/tokenizer.model"].read_bytes()
         result.value["outputs"]["shards/tokenizer.model"] = _commit(task, "shards/tokenizer.model", model)
         mixture = context.values[self.mixture]
         manifest_json = {
             "recipe": task.plan.recipe_digest,
             "seed": task.plan.seed,
-            "tokenizer": training,
+            "tokenizer": context.values[self.training],
             "rows": mixture["rows"],
             "rows_available": mixture["available"],
             "tokens_by_source": dict(sorted(sources.items())),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from fractions import Fraction
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -11,6 +12,7 @@ from corpusforge.errors import UsageError
 from corpusforge.mix.apportion import Apportionment
 from corpusforge.mix.bodies import IndexBody, MixtureBody, PackBody, RowsBody, ShardBody, row_exchange
 from corpusforge.mix.packing import WINDOW
+from corpusforge.names import nearest
 from corpusforge.step import Step, StepParameters
 
 if TYPE_CHECKING:
@@ -26,7 +28,7 @@ class PackParameters(StepParameters):
     sequence_length: int = Field(2048, ge=1, description="predicted tokens per row; a row stores one more")
     mode: Literal["best_fit", "concatenate"] = "best_fit"
     window: int = Field(WINDOW, ge=1, description="pieces sorted together by best_fit")
-    epochs: dict[str, float] = Field(
+    epochs: dict[str, Annotated[float, Field(ge=0, le=1000)]] = Field(
         default_factory=dict, description="passes over a source; 1 where not named"
     )
 
@@ -41,17 +43,18 @@ class Pack(Step):
     def compile(self, builder: PlanBuilder) -> None:
         """One packing task per shard: a shard holds one source."""
         parameters = self.parameters
-        epochs = {name: Fraction(str(value)) for name, value in parameters.epochs.items()}
-        body = PackBody(
-            "tokenize", parameters.sequence_length + 1, parameters.mode, parameters.window, epochs
-        )
+        if builder.tokens is None:
+            raise UsageError("the step `pack` needs the step `tokenize` before it")
+        epochs = _by_source(builder, self.instance, "epochs", parameters.epochs)
+        capacity = parameters.sequence_length + 1
+        body = PackBody(builder.tokens, capacity, parameters.mode, parameters.window, epochs)
         builder.packing = builder.add(self.instance, body, len(builder.shards))
 
 
 class MixParameters(StepParameters):
     """Parameters of `mix`."""
 
-    weights: dict[str, float] = Field(
+    weights: dict[str, Annotated[float, Field(ge=0, allow_inf_nan=False)]] = Field(
         default_factory=dict, description="shares of the sources in tokens; may be empty with one source"
     )
     formats: list[Format] = Field(default_factory=lambda: list[Format](["mds", "megatron"]))
@@ -74,33 +77,55 @@ class Mix(Step):
         """Fold the rows to a mixture, send each row to its file, write files, then their index."""
         if builder.packing is None:
             raise UsageError("the step `mix` needs the step `pack` before it")
-        sources = {shard.source for shard in builder.shards}
-        weights = {name: Fraction(str(value)) for name, value in self.parameters.weights.items()}
-        if not weights and len(sources) > 1:
-            raise UsageError(f"`mix` needs weights for the sources {', '.join(sorted(sources))}")
-        weights = weights or {name: Fraction(1) for name in sources}
-        try:
-            Apportionment(weights)
-        except ValueError as error:
-            raise UsageError(f"`mix` cannot use these weights: {error}") from error
+        weights = self._weights(builder)
         packing = builder.packing
         files = self.parameters.files or len(builder.shards)
         value = f"{self.instance}.mixture"
-        mixture = builder.add(value, MixtureBody(packing.id, packing.tasks, weights), 1)
+        assert isinstance(packing.body, PackBody)
+        tokens, capacity = packing.body.step, packing.body.capacity
+        token_type = self.parameters.token_type
+        mixture = builder.add(value, MixtureBody(packing.id, packing.tasks, weights, tokens, token_type), 1)
         builder.register_value(value, mixture)
         spec = row_exchange(f"{self.instance}.rows")
-        assert isinstance(packing.body, PackBody)
-        capacity = packing.body.capacity
         rows_body = RowsBody(
-            "tokenize", packing.id, value, spec, weights, capacity, files, self.parameters.formats
+            tokens, packing.id, value, spec, weights, capacity, files, self.parameters.formats
         )
         rows = builder.add(f"{self.instance}.rows", rows_body, len(builder.shards))
         builder.register_exchange(spec, rows, files)
         written = builder.add(
             f"{self.instance}.shards",
-            ShardBody(spec.name, self.parameters.formats, self.parameters.token_type),
+            ShardBody(spec.name, self.parameters.formats, token_type),
             files,
         )
         builder.add(
-            f"{self.instance}.index", IndexBody(value, written.id, rows.id, self.parameters.formats), 1
+            f"{self.instance}.index",
+            IndexBody(value, tokens, written.id, rows.id, self.parameters.formats),
+            1,
         )
+
+    def _weights(self, builder: PlanBuilder) -> dict[str, Fraction]:
+        """Exact weights of the sources that are listed: a run limited to the first shards may lack some."""
+        listed = sorted({shard.source for shard in builder.shards})
+        weights = _by_source(builder, self.instance, "weights", self.parameters.weights)
+        if not weights and len(listed) > 1:
+            raise UsageError(f"`{self.instance}` needs weights for the sources {', '.join(listed)}")
+        weights = weights or {name: Fraction(1) for name in listed}
+        try:
+            Apportionment(weights)
+            present = {name: weight for name, weight in weights.items() if name in listed}
+            Apportionment(present)
+        except ValueError as error:
+            raise UsageError(f"`{self.instance}` cannot use these weights: {error}") from error
+        return present
+
+
+def _by_source(
+    builder: PlanBuilder, step: str, parameter: str, values: Mapping[str, float]
+) -> dict[str, Fraction]:
+    """Decimal fractions as written, by source. Raises `UsageError` for a source that the recipe has not."""
+    for name in values:
+        if name not in builder.recipe.sources:
+            raise UsageError(
+                f"{step}.{parameter}: the recipe has no source {name!r}{nearest(name, builder.recipe.sources)}"
+            )
+    return {name: Fraction(str(value)) for name, value in values.items()}

@@ -47,6 +47,7 @@ class Tokenize(Step):
         else:
             builder.single(training, TrainTokenizer(self.parameters, None))
         builder.map(Encode(self.parameters, self.instance))
+        builder.tokens = self.instance
 
 
 class Encode(MapStep):
