@@ -166,6 +166,7 @@ def test_named_settings_of_deduplication(tiny):
     assert_one_error(cli("run", recipe, "--dry-run"), 2, "lines_ccnet", "'line_dedup'")
 
 
+@pytest.mark.slow
 def test_interrupted_and_run_again_gives_the_same_bytes(sample, core_recipe, finished_run, tmp_path):
     output = tmp_path / "run"
     line = command(core_recipe, f"{sample}/warc/*.warc.gz", output, "--workers", "2")
