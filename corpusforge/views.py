@@ -59,8 +59,20 @@ class Views:
             )
         return self._texts[name]
 
+    def sizes(self) -> Int64:
+        """Bytes of each text in the latest view, int64[n], without making the texts."""
+        sizes = self.base.sizes.copy()
+        if self._layers:
+            edits = self._layers[-1][1]
+            _, offsets = replacement_buffers(edits.replacements)
+            np.add.at(sizes, edits.rows, np.diff(offsets) - (edits.ends - edits.starts))
+        return sizes
+
     def edit(self, name: str, edits: Edits) -> Edits:
-        """Add a layer from edits in coordinates of the latest view; gives them in coordinates of the base."""
+        """Add a layer from edits in coordinates of the latest view; gives them in coordinates of the base.
+
+        An edit that cuts an earlier replacement takes all of it: half a placeholder is of no use.
+        """
         mapped = self._to_base(edits)
         self.replay(name, mapped)
         return mapped
@@ -80,7 +92,19 @@ class Views:
         ends = to_source_ends(*layer, edits.rows, edits.ends)
         insertion = edits.starts == edits.ends
         starts = np.where(insertion, ends, starts)
+        _part(edits.rows, starts, ends)
         return Edits(edits.rows, starts, ends, edits.replacements, edits.rules)
+
+
+def _part(rows: Int64, starts: Int64, ends: Int64) -> None:
+    """Where two edits cut the same replacement, the first takes it and the second begins behind it (in place)."""
+    while True:
+        overlapping = np.flatnonzero((rows[1:] == rows[:-1]) & (starts[1:] < ends[:-1])) + 1
+        if len(overlapping) == 0:
+            return
+        at = overlapping[0]
+        starts[at] = ends[at - 1]
+        ends[at] = max(ends[at], starts[at])
 
 
 def _overlay(before: Edits, after: Edits) -> Edits:

@@ -65,8 +65,30 @@ def test_layers_give_what_editing_strings_gives(case):
             current[row] = apply_slowly(current[row], [span[1:4] for span in spans if span[0] == row])
         expected = [text.decode() for text in current]
         assert stacked.text("latest").strings() == expected
+        assert stacked.sizes().tolist() == [len(text) for text in current]
         assert replayed.text(f"step{number}").strings() == expected
     assert stacked.text("extract").strings() == texts
+
+
+@given(layers())
+def test_edits_that_cut_replacements_go_on_and_replay_to_the_same_texts(case):
+    texts, drawn = case
+    stacked = Views(Texts.from_strings(texts))
+    replayed = Views(Texts.from_strings(texts))
+    for number, spans in enumerate(drawn):
+        lengths = stacked.text().sizes
+        inside = [span for span in spans if span[2] <= lengths[span[0]]]
+        mapped = stacked.edit(f"step{number}", Edits.from_spans(inside))
+        replayed.replay(f"step{number}", views.from_arrow(views.to_arrow(mapped, len(texts))))
+        assert stacked.sizes().tolist() == stacked.text().sizes.tolist()
+        assert replayed.text().strings() == stacked.text().strings()
+
+
+def test_two_edits_that_cut_one_placeholder_from_both_sides():
+    stacked = Views(Texts.from_strings(["to ann@example.com now"]))
+    stacked.edit("pii", Edits.from_spans([(0, 3, 18, "<EMAIL>", "email")]))
+    stacked.edit("cut", Edits.from_spans([(0, 0, 5, "A", "cut"), (0, 7, 10, "B", "cut")]))
+    assert stacked.text().strings() == ["AB now"]
 
 
 def test_a_span_that_cuts_a_placeholder_takes_all_of_it():

@@ -269,13 +269,29 @@ def _apply_edits(
         [mapped.replacements[index] for index in counted.tolist()],
         [mapped.rules[index] for index in counted.tolist()],
     )
-    facts = []
+    return _edit_facts(batch, edits, counted)
+
+
+def _edit_facts(batch: Batch, edits: Edits, counted: Int64) -> list[tuple[int, str, int, int]]:
+    """(row, rule, bytes removed, bytes inserted) of each counted edit; the rows' sizes are brought up to date.
+
+    What an edit took beyond its own span (the rest of a replacement that it cut) counts with the row's first.
+    """
+    sizes = batch.views.sizes()
+    facts: list[tuple[int, str, int, int]] = []
+    first: dict[int, int] = {}
     for index in counted.tolist():
-        row, rule = int(edits.rows[index]), edits.rules[index]
+        row = int(edits.rows[index])
         removed = int(edits.ends[index] - edits.starts[index])
         inserted = len(edits.replacements[index].encode("utf-8"))
         batch.sizes[row] += inserted - removed
-        facts.append((row, rule, removed, inserted))
+        first.setdefault(row, len(facts))
+        facts.append((row, edits.rules[index], removed, inserted))
+    for row, at in first.items():
+        beyond = int(batch.sizes[row] - sizes[row])
+        batch.sizes[row] -= beyond
+        _, rule, removed, inserted = facts[at]
+        facts[at] = (row, rule, removed + beyond, inserted)
     return facts
 
 
