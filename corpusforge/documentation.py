@@ -112,19 +112,20 @@ class Recorder(PlanBuilder):
 
 
 def recorded() -> dict[str, tuple[Step, Parts]]:
-    """Every built-in step with what it adds to the plan: as shipped recipes use it, else on its own."""
+    """Every built-in step, with default parameters, and what it adds to the plan.
+
+    Steps are compiled in the order of a shipped recipe that names them, as some need others before them; a step
+    that no recipe names is compiled on its own.
+    """
     found: dict[str, tuple[Step, Parts]] = {}
-    loaded = [recipes.load(name) for name in rulesets.names("pipelines")]
-    for item in loaded:
-        shards = [Shard(index, name, ()) for index, name in enumerate(item.sources)]
-        recorder = Recorder(item, shards)
-        for step in item.steps:
-            found.setdefault(step.name, (step, recorder.record(step)))
-    for name in registry.STEPS:
-        if name not in found:
-            step = recipes.make_step(name)
-            recorder = Recorder(recipes.Recipe([step]), [Shard(0, "commoncrawl", ())])
-            found[name] = (step, recorder.record(step))
+    orders = [[step.name for step in recipes.load(name).steps] for name in rulesets.names("pipelines")]
+    for names in [*orders, *([name] for name in registry.STEPS)]:
+        steps = [recipes.make_step(name) for name in dict.fromkeys(names)]
+        recipe = recipes.Recipe(steps, {"commoncrawl": registry.source_class("commoncrawl")()})
+        recorder = Recorder(recipe, [Shard(0, "commoncrawl", ())])
+        if not all(name in found for name in names):
+            for step in steps:
+                found.setdefault(step.name, (step, recorder.record(step)))
     return {name: found[name] for name in registry.STEPS}
 
 
