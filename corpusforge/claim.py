@@ -56,6 +56,7 @@ def claim(layout: RunLayout, recipe: Recipe, plan: Plan, shards: Sequence[Shard]
     Raises `UsageError` naming the difference when it belongs to another recipe or to other inputs. More input
     files behind the known ones (or fewer) are accepted: what depends on them is done again. Outputs of another
     plan are removed first; until that is done, the directory is marked, so that no interruption mixes two plans.
+    A complete run whose stages were cleaned away stays as it is.
     """
     recipe_file = layout.file("recipe.yaml")
     known = storage.exists(recipe_file)
@@ -78,7 +79,8 @@ def claim(layout: RunLayout, recipe: Recipe, plan: Plan, shards: Sequence[Shard]
         "plan": plan.digest,
         "stages": [stage.id for stage in plan.stages],
     }
-    if known and (before.get("plan") != plan.digest or not before.get("ready", False)):
+    cleaned = not before and is_complete(layout, plan)
+    if known and not cleaned and (before.get("plan") != plan.digest or not before.get("ready", False)):
         storage.commit_bytes(layout.file(*INPUTS_FILE), dump_json({**bound, "ready": False}))
         for name in OUTPUTS + RESULTS:
             _remove(layout.file(name))

@@ -139,8 +139,13 @@ def test_a_task_that_fails_is_one_message_and_the_rest_is_in_the_log(tiny, page,
     plugin.write_text(
         "from corpusforge.step import MapStep, StepParameters\n\n\n"
         "class Broken(MapStep):\n"
-        "    name = 'broken'\n    summary = 'fails'\n    Parameters = StepParameters\n\n"
-        "    def measure(self, rows):\n        return None\n\n    def open(self, context):\n        raise RuntimeError('the moon is full')\n"
+        "    name = 'broken'\n"
+        "    summary = 'fails'\n"
+        "    Parameters = StepParameters\n\n"
+        "    def measure(self, rows):\n"
+        "        return None\n\n"
+        "    def open(self, context):\n"
+        "        raise RuntimeError('the moon is full')\n"
     )
     recipe = tmp_path / "broken.yaml"
     recipe.write_text(TINY_RECIPE.replace("  - exact_dedup\n", "  - broken\n"))
@@ -184,6 +189,20 @@ def test_interrupted_and_run_again_gives_the_same_bytes(sample, core_recipe, fin
     again = run_cli(line)
     assert again.returncode == 0, again.stderr
     assert digests(output) == digests(finished_run)
+
+
+def test_a_cleaned_run_is_complete_and_is_not_done_again(tiny, page, tmp_path):
+    line = ("run", tiny, "--input", page, "--output", tmp_path / "out")
+    assert cli(*line).returncode == 0
+    before = {
+        path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.parquet") if "stages" not in path.parts
+    }
+    assert before
+    assert cli("clean", tmp_path / "out", "--all").returncode == 0
+    again = cli(*line)
+    assert again.returncode == 0, again.stderr
+    assert "is complete: nothing to do" in " ".join(again.stdout.split())
+    assert {path: path.stat().st_mtime_ns for path in before} == before
 
 
 def test_questions_about_a_run(finished_run, tmp_path):
