@@ -40,11 +40,13 @@ def main() -> None:
 
 def _mount() -> None:
     from corpusforge.models.commands import app as models_app
+    from corpusforge.report.plan_command import plan
     from corpusforge.sample.command import sample
 
     app.add_typer(models_app, name="models")
     app.command()(sample)
     app.command()(cloud.attach)
+    app.command()(plan)
 
 
 def _file_trouble(error: OSError) -> str:
