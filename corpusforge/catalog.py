@@ -21,7 +21,7 @@ def catalog() -> dict[str, list[tuple[str, str]]]:
 def _first_line(kind: str, name: str) -> str:
     path = rulesets.folder(kind) / f"{name}.yaml"
     content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    return str(content.get("description", "")).strip().split("\n")[0]
+    return str(content.get("description") or content.get("source", "")).strip().split("\n")[0]
 
 
 def _step_line(name: str) -> str:

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
 
+from corpusforge import storage
 from corpusforge.engines.base import Progress
 from corpusforge.plan import Plan, Stage
 from corpusforge.report.terminal import print_funnel, print_warnings
@@ -100,11 +101,12 @@ def _print_records(report: Mapping[str, Any], console: Console) -> None:
 def conclude(console: Console, summary: RunSummary) -> None:
     """Show the funnel, and where everything lies."""
     if summary.complete_before:
-        console.print(f"{summary.root} is complete: nothing to do")
+        console.print(f"{summary.root} is complete: nothing to do", markup=False, soft_wrap=True)
     _print_records(summary.report, console)
     print_funnel(summary.report, console)
     print_warnings(summary.report, console)
     state = "closed" if summary.ledger["closed"] else "OPEN"
     console.print(f"ledger: {state} ({len(summary.ledger['checks'])} balances)")
     for name in ("documents/", "dropped/", "shards/", "report.html"):
-        console.print(f"{name:<12} {summary.root}/{name}", highlight=False, soft_wrap=True)
+        if storage.exists(storage.join(summary.root, name.rstrip("/"))):
+            console.print(f"{name:<12} {summary.root}/{name}", highlight=False, markup=False, soft_wrap=True)

@@ -76,7 +76,8 @@ class Sidecar:
 def stored_batches(task: TaskContext, shard: int, text: bool = True) -> Iterator[Batch]:
     """The documents of a shard in the state that all earlier stages left, a row group at a time.
 
-    `text` False leaves the texts empty, for stages that only join decisions.
+    `text` False leaves the texts empty, for stages that only join decisions. A batch's signals are read from open
+    files when asked for, so use each batch before the iteration ends.
     """
     plan = task.plan
     order = {stage.id: stage.index for stage in plan.stages}
