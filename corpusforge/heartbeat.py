@@ -14,13 +14,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _SIZE = 4096
-_HEADER = struct.Struct("<dHH")
+_HEADER = struct.Struct("<dHHH")
+"""Since when (0: idle), then the lengths of source, step and locator, which follow."""
 
 
 @dataclass(frozen=True)
 class Busy:
-    """A worker at work: `since` (system-wide monotonic seconds) on the document at `locator`, inside `step`."""
+    """A worker at work: `since` (system-wide monotonic seconds) on a document of `source`, inside `step`."""
 
+    source: str
     step: str
     locator: str
     since: float
@@ -34,6 +36,8 @@ class Busy:
 class Heartbeat:
     """Does nothing: what steps get where nobody watches."""
 
+    source: str = ""
+    """Source of the shard at work, set by who runs it."""
     step: str = ""
     """Instance name of the step at work, set by who runs it; empty where no single document can be left out."""
 
@@ -52,15 +56,15 @@ class SharedHeartbeat(Heartbeat):
             self._map = mmap.mmap(file.fileno(), _SIZE)
 
     def begin(self, locator: str) -> None:  # noqa: D102
-        step = self.step.encode("utf-8")[:256]
-        name = locator.encode("utf-8", "surrogateescape")[: _SIZE - _HEADER.size - len(step)]
-        body = step + name
+        source, step = self.source.encode("utf-8")[:256], self.step.encode("utf-8")[:256]
+        name = locator.encode("utf-8", "surrogateescape")[: _SIZE - _HEADER.size - len(source) - len(step)]
+        body = source + step + name
         self.done()  # so that a reader never sees this name with the time of the one before
         self._map[_HEADER.size : _HEADER.size + len(body)] = body
-        self._map[: _HEADER.size] = _HEADER.pack(time.monotonic(), len(step), len(name))
+        self._map[: _HEADER.size] = _HEADER.pack(time.monotonic(), len(source), len(step), len(name))
 
     def done(self) -> None:  # noqa: D102
-        self._map[: _HEADER.size] = _HEADER.pack(0.0, 0, 0)
+        self._map[: _HEADER.size] = _HEADER.pack(0.0, 0, 0, 0)
 
 
 def create(path: Path) -> None:
@@ -71,9 +75,11 @@ def create(path: Path) -> None:
 def busy_with(path: Path) -> Busy | None:
     """Tell what the worker behind `path` is (or, once it is dead, was) busy with; None between documents."""
     raw = path.read_bytes()
-    since, step, name = _HEADER.unpack_from(raw)
+    since, *lengths = _HEADER.unpack_from(raw)
     if since == 0.0:
         return None
-    middle = _HEADER.size + step
-    locator = raw[middle : middle + name].decode("utf-8", "surrogateescape")
-    return Busy(raw[_HEADER.size : middle].decode("utf-8"), locator, since)
+    place, parts = _HEADER.size, []
+    for length in lengths:
+        parts.append(raw[place : place + length].decode("utf-8", "surrogateescape"))
+        place += length
+    return Busy(parts[0], parts[1], parts[2], since)

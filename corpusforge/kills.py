@@ -13,6 +13,8 @@ from typing import Any
 
 from corpusforge import storage
 from corpusforge.document import canonical_json
+from corpusforge.errors import RunFailedError
+from corpusforge.heartbeat import Busy
 from corpusforge.layout import RunLayout
 
 KILLS_FILE = "kills.jsonl"
@@ -31,8 +33,30 @@ def read(layout: RunLayout) -> dict[Key, dict[str, Any]]:
     location = layout.file(KILLS_FILE)
     if not storage.exists(location):
         return {}
-    entries = (json.loads(line) for line in storage.read_bytes(location).decode("utf-8").splitlines())
+    return parse(storage.read_bytes(location))
+
+
+def parse(data: bytes) -> dict[Key, dict[str, Any]]:
+    """Kills by key from whole lines; a last one that is torn, or just being written, is none yet."""
+    lines = data.decode("utf-8", "surrogateescape").splitlines(keepends=True)
+    entries = (json.loads(line) for line in lines if line.endswith("\n"))
     return {key_of(entry): entry for entry in entries}
+
+
+def give_up(layout: RunLayout, stage_id: str, task: int, busy: Busy, seconds: float) -> dict[str, Any]:
+    """Record that a worker was stuck; gives the entry. Only for who holds the run's lock.
+
+    Raises `RunFailedError` when leaving the document out cannot help: outside of steps, or left out already.
+    """
+    entry: dict[str, Any] = {"source": busy.source, "step": busy.step, "locator": busy.locator}
+    entry |= {"stage": stage_id, "task": task, "seconds": seconds}
+    where = f"{busy.locator} for more than {seconds} s"
+    if not busy.step:
+        raise RunFailedError(f"stuck, outside of any step that could leave it out, on {where}")
+    if key_of(entry) in read(layout):
+        raise RunFailedError(f"step {busy.step!r} was stuck again, although it was given up, on {where}")
+    add(layout, entry)
+    return entry
 
 
 def add(layout: RunLayout, entry: Mapping[str, Any]) -> None:

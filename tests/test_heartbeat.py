@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 from corpusforge import heartbeat
+from corpusforge.engines import monitor
 from corpusforge.heartbeat import SharedHeartbeat
 
 
@@ -13,11 +14,14 @@ def test_busy_between_begin_and_done(tmp_path):
     heartbeat.create(path)
     assert heartbeat.busy_with(path) is None
     shared = SharedHeartbeat(path)
-    shared.step = "extract"
+    shared.source, shared.step = "web", "extract"
     before = time.monotonic()
     shared.begin("файл.warc.gz@12")
     busy = heartbeat.busy_with(path)
-    assert (busy.step, busy.locator) == ("extract", "файл.warc.gz@12")
+    assert (busy.source, busy.step, busy.locator) == ("web", "extract", "файл.warc.gz@12")
+    assert monitor.busy(str(path)) == (busy.since, ["web", "extract", "файл.warc.gz@12"]), (
+        "the other reader agrees"
+    )
     assert before <= busy.since <= time.monotonic()
     assert 0 <= busy.seconds < 60
     shared.begin("b")

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from corpusforge import kills
+from corpusforge.engines import watch
+from corpusforge.errors import RunFailedError
+from corpusforge.heartbeat import Busy
 from corpusforge.layout import RunLayout
 
 
@@ -28,3 +33,29 @@ def test_added_kills_are_read_back_by_source_step_and_locator(tmp_path):
     assert kills.reasons(found, "web", "pii") == {"a@0": "watchdog: busy for more than 60.0 s"}
     assert kills.reasons(found, "web", "c4") == {}
     assert [path.name for path in tmp_path.iterdir()] == ["kills.jsonl"]
+
+
+def test_a_torn_last_line_is_no_kill_yet():
+    whole = b'{"locator":"a","source":"web","step":"c4"}\n'
+    assert len(kills.parse(whole + whole[:20])) == 1
+    assert kills.parse(b"") == {}
+
+
+def test_giving_up_the_same_document_twice_or_outside_of_steps_is_an_error(tmp_path):
+    layout = RunLayout(str(tmp_path))
+    busy = Busy("web", "c4", "a@0", 1.0)
+    given_up = kills.give_up(layout, "00-read@x", 0, busy, 60.0)
+    assert given_up == entry("web", "c4", "a@0")
+    with pytest.raises(RunFailedError, match="stuck again"):
+        kills.give_up(layout, "00-read@x", 0, busy, 60.0)
+    with pytest.raises(RunFailedError, match="outside of any step"):
+        kills.give_up(layout, "00-read@x", 0, Busy("web", "", "a@0", 1.0), 60.0)
+    assert len(kills.read(layout)) == 1
+
+
+def test_workers_that_watch_themselves_record_each_kill_once(tmp_path):
+    for _ in range(2):
+        watch.record_kill(str(tmp_path), entry("web", "c4", "a@0"))
+        watch.record_kill(str(tmp_path), entry("web", "pii", "a@0"))
+    assert watch.kills_recorded(str(tmp_path)) == list(kills.read(RunLayout(str(tmp_path))).values())
+    assert len(watch.kills_recorded(str(tmp_path))) == 2

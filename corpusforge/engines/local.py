@@ -178,7 +178,7 @@ class LocalEngine(Engine):
                 waiting.appendleft(task)
                 continue
             try:
-                entry = self._give_up(stage, task, busy)
+                entry = kills.give_up(RunLayout(self._root), stage.id, task, busy, self._watchdog_seconds)
             except RunFailedError as error:
                 lost[task] = str(error)
                 self._note_failure(stage, task, 1, lost[task])
@@ -186,25 +186,6 @@ class LocalEngine(Engine):
                 continue
             progress.document_killed(stage, task, entry)
             waiting.appendleft(task)
-
-    def _give_up(self, stage: Stage, task: int, busy: heartbeat.Busy) -> dict[str, Any]:
-        """Record a kill. Raises `RunFailedError` when leaving the document out cannot help."""
-        layout = RunLayout(self._root)
-        entry = {
-            "source": self._plan.shards[task].source if task < len(self._plan.shards) else "",
-            "step": busy.step,
-            "locator": busy.locator,
-            "stage": stage.id,
-            "task": task,
-            "seconds": self._watchdog_seconds,
-        }
-        where = f"{busy.locator} for more than {self._watchdog_seconds} s"
-        if not busy.step:
-            raise RunFailedError(f"stuck, outside of any step that could leave it out, on {where}")
-        if kills.key_of(entry) in kills.read(layout):
-            raise RunFailedError(f"step {busy.step!r} was stuck again, although it was given up, on {where}")
-        kills.add(layout, entry)
-        return entry
 
     def _remove(self, item: _Worker) -> None:
         item.kill()

@@ -2,7 +2,7 @@
 
 Run as ``python -S -E -c <this file> HEARTBEAT_FILE SECONDS RECORDER…`` by the worker itself. When the worker is
 busy with one document for longer than SECONDS it is stopped, the kill is recorded by the command RECORDER
-(with the locator as its last argument), and the worker is killed. It ends with its worker.
+(with source, step and locator as its last arguments), and the worker is killed. It ends with its worker.
 """
 
 from __future__ import annotations
@@ -14,24 +14,28 @@ import subprocess
 import sys
 import time
 
-HEADER = struct.Struct("<dI")
-"""As in `corpusforge.heartbeat`: seconds of the monotonic clock, bytes of the locator."""
+HEADER = struct.Struct("<dHHH")
+"""As in `corpusforge.heartbeat`: seconds of the monotonic clock, bytes of source, step and locator."""
 
 POLL_SECONDS = 0.5
 
 
-def busy(path: str) -> tuple[float, str] | None:
-    """Since when the worker is busy, and with what; None between documents."""
+def busy(path: str) -> tuple[float, list[str]] | None:
+    """Since when the worker is busy, and with what: source, step, locator; None between documents."""
     with open(path, "rb") as file:  # noqa: PTH123 - pathlib alone would double the start-up time
         raw = file.read()
-    since, length = HEADER.unpack_from(raw)
+    since, *lengths = HEADER.unpack_from(raw)
     if since == 0.0:
         return None
-    return since, raw[HEADER.size : HEADER.size + length].decode("utf-8", "surrogateescape")
+    place, parts = HEADER.size, []
+    for length in lengths:
+        parts.append(raw[place : place + length].decode("utf-8", "surrogateescape"))
+        place += length
+    return since, parts
 
 
-def stuck(path: str, seconds: float) -> str | None:
-    """The locator of a document that takes too long."""
+def stuck(path: str, seconds: float) -> list[str] | None:
+    """Source, step and locator of a document that takes too long."""
     found = busy(path)
     return found[1] if found is not None and time.monotonic() - found[0] > seconds else None
 
@@ -40,13 +44,13 @@ def main(path: str, seconds: float, recorder: list[str]) -> None:
     """Watch the parent process until it is gone, then remove the folder of its heartbeat."""
     worker = os.getppid()
     while os.getppid() == worker:
-        locator = stuck(path, seconds)
-        if locator is not None:
+        document = stuck(path, seconds)
+        if document is not None:
             # A stopped worker cannot finish the document while the kill is being written down.
             os.kill(worker, signal.SIGSTOP)
             time.sleep(0.01)
-            if stuck(path, seconds) == locator:
-                subprocess.run([*recorder, locator], stdin=subprocess.DEVNULL, check=False)
+            if stuck(path, seconds) == document:
+                subprocess.run([*recorder, *document], stdin=subprocess.DEVNULL, check=False)
                 os.kill(worker, signal.SIGKILL)
                 break
             os.kill(worker, signal.SIGCONT)

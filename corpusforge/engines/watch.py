@@ -20,11 +20,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from corpusforge import heartbeat, storage
+from corpusforge import heartbeat, kills, storage
 from corpusforge.document import canonical_json
 from corpusforge.layout import RunLayout
-
-KILLS = "kills.jsonl"
 
 
 class WatchedHeartbeat(heartbeat.SharedHeartbeat):
@@ -69,46 +67,42 @@ class WatchedHeartbeat(heartbeat.SharedHeartbeat):
 
 
 def record_kill(root: str, entry: Mapping[str, Any]) -> None:
-    """Add a line to ``kills.jsonl``, once per locator.
+    """Add a line to ``kills.jsonl``, once per source, step and locator.
 
     On a local or shared file system under a lock. A store without appends has the file written anew: of two
     kills in the same instant one may be lost there, and that document will be killed once more.
     """
-    location = RunLayout(root).file(KILLS)
+    location = RunLayout(root).file(kills.KILLS_FILE)
     line = (canonical_json(entry) + "\n").encode("utf-8", "surrogateescape")
     if storage.is_remote(location):
         known = storage.read_bytes(location) if storage.exists(location) else b""
-        if not _names(known, entry["locator"]):
+        if kills.key_of(entry) not in kills.parse(known):
             storage.commit_bytes(location, known + line)
         return
     with Path(location).open("a+b") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         file.seek(0)
-        if not _names(file.read(), entry["locator"]):
+        if kills.key_of(entry) not in kills.parse(file.read()):
             file.write(line)
             file.flush()
             os.fsync(file.fileno())
 
 
-def _names(lines: bytes, locator: str) -> bool:
-    return any(json.loads(line)["locator"] == locator for line in lines.splitlines())
-
-
 def kills_recorded(root: str) -> list[dict[str, Any]]:
     """All kills so far; a line that is just being written is left for the next time."""
-    location = RunLayout(root).file(KILLS)
+    location = RunLayout(root).file(kills.KILLS_FILE)
     data = b""
     with contextlib.suppress(FileNotFoundError):
         data = storage.read_bytes(location)
-    return [json.loads(line) for line in data.splitlines(keepends=True) if line.endswith(b"\n")]
+    return list(kills.parse(data).values())
 
 
-def main(task_file: str, locator: str) -> None:
+def main(task_file: str, source: str, step: str, locator: str) -> None:
     """What the monitor runs to record a kill."""
     facts = json.loads(Path(task_file).read_text())
     root = facts.pop("root")
-    record_kill(root, {"locator": locator, **facts})
+    record_kill(root, {"source": source, "step": step, "locator": locator, **facts})
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2])
+    main(*sys.argv[1:5])

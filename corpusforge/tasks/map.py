@@ -96,6 +96,7 @@ class _MapState:
         self.folds: dict[str, dict[str, int]] = {name: {} for name in body.folders}
         self.errors: list[dict[str, Any]] = []
         kills, source = task.kills(), task.plan.shards[task.number].source
+        task.heartbeat.source = source
         self.killed = [reasons(kills, source, step.instance) for step in body.steps]
 
     def process(self, batch: Batch) -> None:
