@@ -24,6 +24,9 @@ UNITS = {
     "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40, "PiB": 1 << 50,
 }  # fmt: skip
 
+SMALL_SHARD = 16 << 20
+"""Bytes below which opening files and starting tasks shows in a shard's cost."""
+
 
 def parse_size(text: str) -> int:
     """``100TB``, ``1.5 GiB``, ``2000000`` to bytes. Raises `UsageError`."""
@@ -113,6 +116,7 @@ def _show(out: Console, measured: Probe, projection: Projection, prices: Prices)
         else f"{_bytes(memory)} per process (peak of the probe + exchange buffer)",
     )
     stored = ", ".join(f"{name} {_bytes(value)}" for name, value in projection.stored_bytes.items() if value)
+    stored += " (stages: until `corpusforge clean`)"
     table.add_row("storage", stored)
     table.add_row("cost", _cost(cost(projection, prices), projection, prices))
     out.print(table)
