@@ -1,20 +1,41 @@
-"""Language identification with fastText: a language and how sure the model is of it."""
+"""Language identification with a fastText model: a language, how sure the model is of it, and other languages in it.
+
+The model file is read and applied here (`corpusforge.models.fasttext_model`); fastText's own binding remains as
+a reference and a fallback.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 from pydantic import Field
 
 from corpusforge.errors import MissingExtraError, MissingModelError
+from corpusforge.kernels.fasttext_words import are_blank
+from corpusforge.models.fasttext_model import FastTextModel
 from corpusforge.models.normalization import cut
 from corpusforge.models.store import find, sha256_of
-from corpusforge.step import MICRO, LiveRows, MapStep, Measured, Rule, RunContext, Signal, StepParameters
+from corpusforge.step import (
+    MICRO,
+    RATIO,
+    LiveRows,
+    MapStep,
+    Measured,
+    Rule,
+    RunContext,
+    Signal,
+    StepParameters,
+    fixed_ratio,
+)
+
+Int32 = npt.NDArray[np.int32]
+Int64 = npt.NDArray[np.int64]
 
 _LABEL = "__label__"
 
@@ -32,22 +53,30 @@ class LanguageParameters(StepParameters):
     """Drop documents of which the model is less sure."""
     max_bytes: Annotated[int, Field(ge=1)] = 65_536
     """Bytes of a document, from its start, that the model is shown."""
+    line_bytes: Annotated[int, Field(ge=1)] | None = 200
+    """Shortest line whose own language is looked at for `mixed`; None leaves `mixed` out."""
+    backend: Literal["kernel", "binding"] = "kernel"
+    """Own kernels, or fastText's binding: the same labels, scores within 0.001; the binding gives no `mixed`."""
 
 
 class Language(MapStep):
     """Say which language a document is in, write it to the column `lang`, and drop the others.
 
     Source: Joulin et al., "Bag of Tricks for Efficient Text Classification" (2016), model lid.176. A document
-    without a word has no language and score 0.
+    without a word has no language and score 0. Any supervised fastText model whose labels are languages will do
+    (OpenLID, GlotLID).
     """
 
     name: ClassVar[str] = "language"
     summary: ClassVar[str] = "fastText language identification; drops by language and score"
-    extra: ClassVar[str | None] = "quality"
+    version: ClassVar[int] = 2
     Parameters: ClassVar[type[StepParameters]] = LanguageParameters
     signals: ClassVar[Sequence[Signal]] = (
         Signal("score", MICRO, description="probability of the most probable language"),
         Signal("language", 0, pa.string(), description="code of the most probable language"),
+        Signal(
+            "mixed", RATIO, description="bytes of its long lines that are in other languages / of all those"
+        ),
     )
     rules: ClassVar[Sequence[Rule]] = (
         Rule("languages", "language", "not_in"),
@@ -55,8 +84,9 @@ class Language(MapStep):
     )
 
     def check(self) -> None:
-        """Raise when fastText or the model is missing."""
-        _import_fasttext()
+        """Raise when the model, or the binding asked for, is missing."""
+        if self.parameters.backend == "binding":
+            _import_fasttext()
         find(self.parameters.model)
 
     def fingerprint(self) -> dict[str, str]:
@@ -65,13 +95,43 @@ class Language(MapStep):
 
     def open(self, context: RunContext) -> None:
         """Load the model, once per process."""
-        path = find(self.parameters.model)
-        _load(path, sha256_of(path))
+        self._model()
 
     def measure(self, rows: LiveRows) -> Measured:
         """Give every document the most probable label and its probability."""
+        if self.parameters.backend == "binding":
+            return self._measure_with_binding(rows)
+        model = self._model()
+        data, offsets = rows.texts.data, rows.texts.offsets
+        ends = _ends(data, offsets, self.parameters.max_bytes)
+        mixed = pa.nulls(len(rows), pa.int64())
+        if self.parameters.line_bytes is None:
+            labels, probabilities = model.predict(data, offsets[:-1], ends)
+        else:
+            lines = rows.texts.lines
+            # Lines behind the part of a text that is shown become empty.
+            line_ends = np.minimum(lines.ends, np.repeat(ends, np.diff(lines.document_offsets)))
+            line_starts = np.minimum(lines.starts, line_ends)
+            labels, probabilities, line_labels = model.predict_lines(
+                data, lines.document_offsets, line_starts, line_ends, self.parameters.line_bytes
+            )
+            mixed = _mixed(lines.document_offsets, line_ends - line_starts, line_labels, labels)
+        labels = np.where(are_blank(data, offsets[:-1], ends), -1, labels)
+        scores = np.clip(np.rint(probabilities.astype(np.float64) * MICRO), 0, MICRO).astype(np.int64)
+        names = pa.array(model.labels, pa.string())
+        languages = names.take(pa.array(labels, mask=labels < 0))
+        return Measured(
+            signals={"score": np.where(labels < 0, 0, scores), "language": languages, "mixed": mixed},
+            columns={"lang": languages},
+        )
+
+    def _model(self) -> Any:
         path = find(self.parameters.model)
-        model = _load(path, sha256_of(path))
+        load = _load_binding if self.parameters.backend == "binding" else _load
+        return load(path, sha256_of(path))
+
+    def _measure_with_binding(self, rows: LiveRows) -> Measured:
+        model = self._model()
         scores = np.zeros(len(rows), np.int64)
         languages: list[str | None] = [None] * len(rows)
         for row in range(len(rows)):
@@ -84,7 +144,29 @@ class Language(MapStep):
                 languages[row] = label.removeprefix(_LABEL)
                 scores[row] = _fixed(probability)
         column = pa.array(languages, pa.string())
-        return Measured(signals={"score": scores, "language": column}, columns={"lang": column})
+        mixed = pa.nulls(len(rows), pa.int64())
+        return Measured(
+            signals={"score": scores, "language": column, "mixed": mixed}, columns={"lang": column}
+        )
+
+
+def _ends(data: npt.NDArray[np.uint8], offsets: Int64, maximum: int) -> Int64:
+    """Where the part of each text that is shown ends, int64[n]: at a character's end, as `cut` does."""
+    ends = np.minimum(offsets[1:], offsets[:-1] + maximum)
+    for row in np.flatnonzero(ends < offsets[1:]):
+        while ends[row] > offsets[row] and data[ends[row]] & 0xC0 == 0x80:
+            ends[row] -= 1
+    return ends
+
+
+def _mixed(offsets: Int64, sizes: Int64, line_labels: Int32, labels: Int32) -> pa.Array:
+    """Bytes of the lines that have another label than their text / of those that have one; null without such lines."""
+    counted = np.where(line_labels >= 0, sizes, 0)
+    differing = np.where(line_labels != np.repeat(labels, np.diff(offsets)), counted, 0)
+    totals, others = (
+        np.diff(np.concatenate([[0], np.cumsum(values)])[offsets]) for values in (counted, differing)
+    )
+    return pa.array(fixed_ratio(others, totals), mask=totals == 0)
 
 
 def _line(rows: LiveRows, row: int, maximum: int) -> str:
@@ -110,8 +192,17 @@ def _import_fasttext() -> Any:
 
 
 @lru_cache(maxsize=4)
-def _load(path: Path, sha256: str) -> Any:
+def _load(path: Path, sha256: str) -> FastTextModel:
     """Load a model; the hash is part of the cache's key, so that a replaced file is loaded again."""
+    try:
+        return FastTextModel(path)
+    except ValueError as error:
+        raise MissingModelError(f"{path} is not a fastText model that this step can use: {error}") from error
+
+
+@lru_cache(maxsize=4)
+def _load_binding(path: Path, sha256: str) -> Any:
+    """Load a model with fastText itself."""
     fasttext = _import_fasttext()
     if hasattr(fasttext.FastText, "eprint"):
         # Older bindings warn on standard error at every load about a change of their return type.

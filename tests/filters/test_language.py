@@ -15,10 +15,8 @@ import yaml
 
 from corpusforge.errors import MissingExtraError, MissingModelError
 from corpusforge.filters.language import Language, LanguageParameters, _fixed
-from corpusforge.step import MICRO, LiveRows, Measured, RunContext
+from corpusforge.step import MICRO, RATIO, LiveRows, Measured, RunContext
 from corpusforge.texts import Texts
-
-pytest.importorskip("fasttext")
 
 NOT_IN_LID176 = {"bs", "lg", "mi", "nb", "om", "sn", "st", "ti", "tn", "ts", "xh", "zu"}
 """Codes of the test data that the model has no label for, or (Bosnian) almost never gives."""
@@ -143,10 +141,54 @@ def test_a_file_that_is_no_model(tmp_path: Path) -> None:
         Language(LanguageParameters(model=str(tmp_path / "bad.ftz"))).open(RunContext())
 
 
-def test_names_the_extra_when_fasttext_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_needs_fasttext_for_its_binding_only(model: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "fasttext", None)
     with pytest.raises(MissingExtraError, match=r"corpusforge\[quality\]"):
-        Language().check()
+        Language(LanguageParameters(model=model, backend="binding")).check()
+    assert labels(measure(model, ["Guten Morgen zusammen"])) == ["de"]
+
+
+def test_the_binding_agrees(model: str) -> None:
+    pytest.importorskip("fasttext")
+    texts = [
+        "",
+        " \u3000",
+        "This is English.\nReally.",
+        "Это русский язык",
+        "</s> und",
+        "日本語の文章です。",
+        "é" * 99,
+    ]
+    ours = measure(model, texts, max_bytes=50)
+    binding = measure(model, texts, max_bytes=50, backend="binding")
+    assert labels(ours) == labels(binding)
+    assert np.abs(ours.signals["score"] - binding.signals["score"]).max() <= 1000
+    assert binding.signals["mixed"].null_count == len(texts)
+
+
+def test_mixed_languages(model: str) -> None:
+    english = "This line is long enough to be looked at, and there is no doubt that it is in English. "
+    german = "Diese Zeile ist lang genug, um betrachtet zu werden, und sie ist zweifellos deutsch. "
+    texts = [
+        english,
+        "\n".join([english] * 5 + [german]),
+        "short\n" * 50,
+        "\n".join([english * 3, "short", german * 3]),
+        "",
+    ]
+    measured = measure(model, texts, line_bytes=60)
+    assert labels(measured) == ["en", "en", labels(measured)[2], labels(measured)[3], None]
+    sizes = [len(english), len(german)]
+    expected = [0, RATIO * sizes[1] // (5 * sizes[0] + sizes[1]), None]
+    assert measured.signals["mixed"].to_pylist()[:3] == expected
+    assert measured.signals["mixed"][3].as_py() in {RATIO * size // sum(sizes) for size in sizes}
+    assert measured.signals["mixed"][4].as_py() is None
+    # Lines behind the part that is shown do not count.
+    cut = measure(model, [f"{english}\n{german}"], line_bytes=60, max_bytes=len(english) + 20)
+    assert cut.signals["mixed"].to_pylist() == [0]
+    without = measure(model, texts, line_bytes=None)
+    assert without.signals["mixed"].null_count == len(texts)
+    assert labels(without) == labels(measured)
 
 
 def test_probabilities_above_one_are_one() -> None:
