@@ -5,8 +5,13 @@
 #   gcloud dataproc clusters create NAME --region REGION --image-version 2.3 \
 #     --initialization-actions gs://BUCKET/corpusforge/dataproc-initialization.sh \
 #     --initialization-action-timeout 20m \
-#     --metadata corpusforge-source=gs://BUCKET/corpusforge \
-#     --properties spark-env:PYSPARK_PYTHON=/opt/corpusforge/bin/python,spark-env:NUMBA_CACHE_DIR=/var/cache/corpusforge/numba
+#     --metadata corpusforge-source=gs://BUCKET/corpusforge
+#
+# Jobs choose this Python by properties of their own, so others on the cluster do not notice it:
+#   corpusforge run ... --on dataproc --cluster NAME --installed \
+#     --property spark.pyspark.python=/opt/corpusforge/bin/python \
+#     --property spark.executorEnv.NUMBA_CACHE_DIR=/var/cache/corpusforge/numba \
+#     --property spark.executorEnv.CORPUSFORGE_MODELS=/opt/corpusforge-models
 #
 # Metadata of the cluster: corpusforge-source, the folder with the wheel and constraints.txt (required);
 # corpusforge-models, a folder with models to copy to every node (optional).

@@ -30,6 +30,9 @@ CALL_SECONDS = 60.0
 OPTIONS = ("service_account", "subnetwork", "runtime_version", "ttl_seconds", "max_restarts_per_hour")
 """Names of ``--cloud-option``."""
 
+EXECUTOR_VARIABLE = "spark.executorEnv."
+"""Begin of the properties that set environment variables of executors. The driver gets the same ones."""
+
 FINISHED = {
     "DONE": "done", "SUCCEEDED": "done",
     "ERROR": "failed", "FAILED": "failed",
@@ -88,7 +91,7 @@ def job_request(
     body: dict[str, Any] = {
         "reference": {"project_id": target.project, "job_id": job},
         "placement": {"cluster_name": target.cluster},
-        "pyspark_job": {**_workload(bundle, arguments), "properties": _properties(target, bundle)},
+        "pyspark_job": {**_workload(target, bundle, arguments), "properties": _properties(target, bundle)},
         "labels": _labels(),
     }
     if "max_restarts_per_hour" in target.options:
@@ -114,14 +117,18 @@ def batch_request(
         execution["subnetwork_uri"] = options["subnetwork"]
     if "ttl_seconds" in options:
         execution["ttl"] = {"seconds": _whole_number(options, "ttl_seconds")}
-    batch = {"pyspark_batch": _workload(bundle, arguments), "runtime_config": runtime, "labels": _labels()}
+    batch = {
+        "pyspark_batch": _workload(target, bundle, arguments),
+        "runtime_config": runtime,
+        "labels": _labels(),
+    }
     if execution:
         batch["environment_config"] = {"execution_config": execution}
     parent = f"projects/{target.project}/locations/{target.region}"
     return {"parent": parent, "batch": batch, "batch_id": job, "request_id": request}
 
 
-def _workload(bundle: Bundle, arguments: Sequence[str]) -> dict[str, Any]:
+def _workload(target: Target, bundle: Bundle, arguments: Sequence[str]) -> dict[str, Any]:
     """The part that both APIs share: driver script, its arguments, the archive for executors."""
     code = []
     if bundle.code is not None:
@@ -129,6 +136,9 @@ def _workload(bundle: Bundle, arguments: Sequence[str]) -> dict[str, Any]:
     else:
         code = ["--installed-version", corpusforge.__version__]
     plugins = [part for item in bundle.plugins for part in ("--plugin", item.location)]
+    for name, value in sorted(target.properties.items()):
+        if name.startswith(EXECUTOR_VARIABLE):
+            code += ["--environment", f"{name.removeprefix(EXECUTOR_VARIABLE)}={value}"]
     own = [*code, "--recipe", bundle.recipe.location, *plugins, "--result", bundle.result]
     workload: dict[str, Any] = {
         "main_python_file_uri": bundle.driver.location,
@@ -140,10 +150,10 @@ def _workload(bundle: Bundle, arguments: Sequence[str]) -> dict[str, Any]:
 
 
 def _properties(target: Target, bundle: Bundle) -> dict[str, str]:
-    """Spark properties; the user's come last. Text never enters the JVM, so Python gets the memory overhead."""
+    """Spark properties; the user's come last."""
     own = {}
     if bundle.code is not None:
-        own["spark.executorEnv.PYTHONPATH"] = f"./{CODE_FOLDER}"
+        own[f"{EXECUTOR_VARIABLE}PYTHONPATH"] = f"./{CODE_FOLDER}"
     return dict(sorted({**own, **target.properties}.items()))
 
 

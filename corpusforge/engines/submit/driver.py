@@ -91,11 +91,13 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--code")
     parser.add_argument("--code-sha256", default="")
     parser.add_argument("--installed-version", default="")
+    parser.add_argument("--environment", action="append", default=[], metavar="NAME=VALUE")
     parser.add_argument("--recipe", required=True)
     parser.add_argument("--plugin", action="append", default=[])
     parser.add_argument("--result", required=True)
     parser.add_argument("arguments", nargs="*")
     given = parser.parse_args(arguments)
+    os.environ.update(item.split("=", 1) for item in given.environment)
     exit_status = 1
     with tempfile.TemporaryDirectory(prefix="corpusforge-driver-") as name:
         folder = Path(name)

@@ -253,7 +253,7 @@ def test_code_is_uploaded_once(place: Place, dataproc_server: Callable[..., Any]
 
 
 def test_the_dry_run_is_what_the_api_takes_and_needs_no_library(place: Place) -> None:
-    properties = {"spark.executor.cores": "4"}
+    properties = {"spark.executor.cores": "4", "spark.executorEnv.CORPUSFORGE_MODELS": "gs://b/models"}
     options = {"ttl_seconds": "3600", "service_account": "a@b", "subnetwork": "s", "runtime_version": "2.3"}
     shown = describe(place.run, Target("p", "r", None, "i", properties, options), None, False)
     on_cluster = describe(
@@ -261,7 +261,9 @@ def test_the_dry_run_is_what_the_api_takes_and_needs_no_library(place: Place) ->
     )
     assert shown["uploads"][0]["bytes"] == len(b"the wheel")
     assert "archive_uris" not in on_cluster["request"]["job"]["pyspark_job"]
-    assert "--installed-version" in on_cluster["request"]["job"]["pyspark_job"]["args"]
+    arguments = on_cluster["request"]["job"]["pyspark_job"]["args"]
+    assert "--installed-version" in arguments
+    assert arguments[arguments.index("--environment") + 1] == "CORPUSFORGE_MODELS=gs://b/models"
     api = pytest.importorskip("google.cloud.dataproc_v1", reason="the extra cloud is not installed")
     batch = api.CreateBatchRequest(shown["request"])
     assert batch.batch.environment_config.execution_config.ttl.total_seconds() == 3600

@@ -15,9 +15,10 @@ from corpusforge.engines.submit import driver
 PACKAGE = {
     "corpusforge/__init__.py": "__version__ = '9'\n",
     "corpusforge/cli.py": (
-        "import pathlib, sys\n"
+        "import os, pathlib, sys\n"
         "def main():\n"
-        "    print('ran', *sys.argv[1:2], pathlib.Path(sys.argv[2]).read_text(), *sys.argv[3:])\n"
+        "    recipe = pathlib.Path(sys.argv[2]).read_text()\n"
+        "    print('ran', *sys.argv[1:2], recipe, *sys.argv[3:], os.environ.get('MODELS'))\n"
         "    sys.exit(4)\n"
     ),
 }
@@ -50,13 +51,13 @@ def result(folder: Path) -> int:
 
 def test_the_staged_code_runs_with_the_staged_recipe(tmp_path: Path) -> None:
     url, sha256 = archive(tmp_path)
-    done = start(tmp_path, "--code", url, "--code-sha256", sha256)
+    done = start(tmp_path, "--code", url, "--code-sha256", sha256, "--environment", "MODELS=a=b")
     assert done.returncode == result(tmp_path) == 4, done.stderr
     words = done.stdout.split(" ")
     assert words[:4] == ["ran", "run", "the", "recipe"]
     assert words[4].startswith("--plugin=")
     assert words[4].endswith("/mine.py")
-    assert done.stdout.endswith("--input=a=b c --limit=3\n")
+    assert done.stdout.endswith("--input=a=b c --limit=3 a=b\n")
 
 
 def test_other_code_than_the_staged_does_not_run(tmp_path: Path) -> None:
