@@ -18,6 +18,7 @@ from resiliparse.extract.html2text import extract_plain_text
 from resiliparse.parse.html import HTMLTree
 
 from corpusforge.errors import MissingExtraError
+from corpusforge.kernels.html_blocks import Walked, walk_html
 from corpusforge.kernels.html_scan import PageShape, scan_html
 
 _LINE_ENDS = re.compile("\r\n?|[\x0b\x0c\x85]")
@@ -65,9 +66,28 @@ class Options:
 
 def measure_page(html: bytes, limits: Limits) -> PageShape:
     """Scan a page's UTF-8 bytes. Raises `PageLimitError` when it is over a limit."""
+    _check_size(html, limits)
+    shape = scan_html(np.frombuffer(html, np.uint8), limits.max_depth)
+    _check_shape(shape, limits)
+    return shape
+
+
+def walk_page(html: bytes, limits: Limits) -> Walked:
+    """Walk over a page's UTF-8 bytes. Raises `PageLimitError` when it is over a limit."""
+    _check_size(html, limits)
+    walked = walk_html(
+        np.frombuffer(html, np.uint8), limits.max_depth, limits.max_nodes, limits.max_path_steps
+    )
+    _check_shape(walked.shape, limits)
+    return walked
+
+
+def _check_size(html: bytes, limits: Limits) -> None:
     if len(html) > limits.max_bytes:
         raise PageLimitError("page_too_large", f"{len(html)} bytes of HTML, more than {limits.max_bytes}")
-    shape = scan_html(np.frombuffer(html, np.uint8), limits.max_depth)
+
+
+def _check_shape(shape: PageShape, limits: Limits) -> None:
     for kind, value, limit in (
         ("too_many_nodes", shape.nodes, limits.max_nodes),
         ("too_deep", shape.depth, limits.max_depth),
@@ -77,7 +97,6 @@ def measure_page(html: bytes, limits: Limits) -> PageShape:
     ):
         if value > limit:
             raise PageLimitError(kind, f"{value} is more than {limit}")
-    return shape
 
 
 def html_to_text(html: str, options: Options) -> tuple[str, str]:

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 from pydantic import Field
 
+from corpusforge.extract.blocks import block_model, extract_blocks
 from corpusforge.extract.html import (
     Limits,
     Options,
@@ -19,6 +20,7 @@ from corpusforge.extract.html import (
     html_to_text,
     measure_page,
     trafilatura_extractor,
+    walk_page,
 )
 from corpusforge.kernels.html_scan import CAPACITY
 from corpusforge.sources.charset import decode
@@ -30,23 +32,24 @@ HTML_TYPES = frozenset({"text/html", "application/xhtml+xml"})
 class Parameters(StepParameters):
     """Parameters of `Extract`."""
 
-    extractor: Literal["resiliparse", "trafilatura"] = "resiliparse"
+    extractor: Literal["blocks", "resiliparse", "trafilatura"] = "resiliparse"
+    """`blocks`: this package's own, in one pass without a tree; see `corpusforge.extract.blocks`."""
     main_content: bool = True
     """Keep the main content only; trafilatura: favour precision."""
     preserve_formatting: bool | Literal["minimal_html"] = True
     """Keep paragraphs, lists and headings as lines, or as reduced HTML. (Resiliparse)"""
     list_bullets: bool = True
-    """Keep bullets and numbers of lists. (Resiliparse)"""
+    """Keep bullets and numbers of lists. (Blocks, Resiliparse)"""
     alt_texts: bool = False
     """Keep alternative texts of images. (Resiliparse)"""
     links: bool = False
-    """Keep targets of links."""
+    """Keep targets of links. (Resiliparse, Trafilatura)"""
     form_fields: bool = False
     """Keep form fields and their values. (Resiliparse)"""
     noscript: bool = False
     """Keep what stands in noscript elements. (Resiliparse)"""
     comments: bool = True
-    """Treat readers' comments as content."""
+    """Treat readers' comments as content. (Resiliparse, Trafilatura; blocks takes them for boilerplate)"""
     post_meta: bool = True
     """Keep dates, authors and such of posts. (Resiliparse)"""
     hidden_elements: bool = False
@@ -73,6 +76,8 @@ class Parameters(StepParameters):
 class _Page:
     text: str = ""
     title: str | None = None
+    published: str | None = None
+    language: str | None = None
     html_bytes: int = 0
     nodes: int = 0
     depth: int = 0
@@ -83,7 +88,7 @@ class Extract(MapStep):
     """Makes text of payloads: HTML by an extractor, plain text by decoding."""
 
     name = "extract"
-    summary = "Extract text from HTML (Resiliparse or Trafilatura) or decode plain text"
+    summary = "Extract text from HTML (blocks, Resiliparse or Trafilatura) or decode plain text"
     Parameters = Parameters
     signals: ClassVar[Sequence[Signal]] = (
         Signal("html_bytes", description="bytes of the payload"),
@@ -92,6 +97,15 @@ class Extract(MapStep):
         Signal("replacement_characters", description="U+FFFD after decoding"),
         Signal("characters", description="code points of the extracted text"),
         Signal("title", scale=0, type=pa.string(), description="the page's title"),
+        Signal(
+            "published", scale=0, type=pa.string(), description="ISO 8601, as the page tells; blocks only"
+        ),
+        Signal(
+            "html_language",
+            scale=0,
+            type=pa.string(),
+            description="language that the page declares; blocks only",
+        ),
     )
     rules: ClassVar[Sequence[Rule]] = (Rule("min_characters", "characters", "below"),)
     reads: ClassVar[str] = "none"
@@ -113,6 +127,9 @@ class Extract(MapStep):
             parameters.max_options,
         )
         self._heartbeat = context.heartbeat
+        self._by_blocks = parameters.extractor == "blocks"
+        if self._by_blocks:
+            block_model()
         self._extract = self._extractor()
 
     def _extractor(self) -> Callable[[str], tuple[str, str]]:
@@ -160,6 +177,8 @@ class Extract(MapStep):
                 "replacement_characters": np.array([page.replacement_characters for page in pages], np.int64),
                 "characters": np.array([len(page.text) for page in pages], np.int64),
                 "title": pa.array([page.title for page in pages], pa.string()),
+                "published": pa.array([page.published for page in pages], pa.string()),
+                "html_language": pa.array([page.language for page in pages], pa.string()),
             },
             columns={"text": pa.array([page.text for page in pages], pa.large_string())},
             failures=failures,
@@ -176,9 +195,23 @@ class Extract(MapStep):
         if not is_html:
             page.text = clean_text(decoded.text)
             return page
-        shape = measure_page(decoded.text.encode("utf-8"), self._limits)
+        html = decoded.text.encode("utf-8")
+        if self._by_blocks:
+            self._fill_by_blocks(page, html)
+            return page
+        shape = measure_page(html, self._limits)
         page.nodes, page.depth = shape.nodes, shape.depth
         title, text = self._extract(decoded.text)
         page.text = clean_text(text)
         page.title = clean_title(title) or None
         return page
+
+    def _fill_by_blocks(self, page: _Page, html: bytes) -> None:
+        parameters: Parameters = self.parameters
+        walked = walk_page(html, self._limits)
+        page.nodes, page.depth = walked.shape.nodes, walked.shape.depth
+        extracted = extract_blocks(html, walked, parameters.main_content, parameters.list_bullets)
+        page.text = clean_text(extracted.text)
+        page.title = clean_title(extracted.title) or None
+        page.published = extracted.published
+        page.language = extracted.language

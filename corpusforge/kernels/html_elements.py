@@ -39,6 +39,7 @@ FOREIGN_ONLY = 1 << 28
 LINK = 1 << 29
 ENDS = 1 << 30
 LIST = 1 << 31
+NAMED = 1 << 32
 
 _GROUPS = {
     VOID: "area base br col embed hr img input link meta source track wbr param keygen frame basefont bgsound image",
@@ -84,6 +85,7 @@ _GROUPS = {
     "section select summary template ul",
     LIST: "ul ol",
     MATHEMATICAL: "math",
+    NAMED: "time video audio canvas map datalist legend option optgroup label",
 }
 """Names of the HTML standard by what they do to the stack of open elements."""
 

@@ -60,8 +60,9 @@ CAPACITY = 1 << 13
 """Greatest `max_depth` that can be asked for."""
 
 # Columns of the stack of open elements: name (one for all that close each other), class, 1 in SVG and 2 in MathML,
-# formatting elements below, the name itself.
-NAME, KIND, ALIEN, BELOW, EXACT = 0, 1, 2, 3, 4
+# formatting elements below, the name itself, a number that whoever follows the scan gives the element (-1: none yet).
+NAME, KIND, ALIEN, BELOW, EXACT, NUMBER = 0, 1, 2, 3, 4, 5
+STACK_COLUMNS = 6
 # Columns of the list of active formatting elements: name, hash of the whole tag, height of the stack when it opened.
 WHOLE, HEIGHT = 1, 2
 # Numbers of the scan's state.
@@ -89,7 +90,7 @@ class PageShape(NamedTuple):
 
 
 @numba.njit(_I(types.uint64), cache=True, nogil=True)
-def _known(name: np.uint64) -> int:
+def known_name(name: np.uint64) -> int:
     """Number of a known name, or -1."""
     k = int(np.searchsorted(HASHES, name))
     return k if k < len(HASHES) and HASHES[k] == name else -1
@@ -136,6 +137,7 @@ def _push(
         stack[state[TOP], ALIEN] = alien
         stack[state[TOP], EXACT] = exact
         stack[state[TOP], BELOW] = state[ACTIVE]
+        stack[state[TOP], NUMBER] = -1
         state[TOP] += 1
 
 
@@ -259,7 +261,7 @@ def _leave_foreign(stack: npt.NDArray[np.int64], state: npt.NDArray[np.int64]) -
 
 
 @numba.njit(types.void(_TABLE, _TABLE, _STATE, _I, _I, _I, _I, types.boolean), cache=True, nogil=True)
-def _start(
+def open_element(
     stack: npt.NDArray[np.int64],
     active: npt.NDArray[np.int64],
     state: npt.NDArray[np.int64],
@@ -299,7 +301,7 @@ def _start(
 
 
 @numba.njit(types.void(_TABLE, _TABLE, _STATE, _I, _I, _I), cache=True, nogil=True)
-def _end(
+def close_element(
     stack: npt.NDArray[np.int64],
     active: npt.NDArray[np.int64],
     state: npt.NDArray[np.int64],
@@ -342,7 +344,7 @@ def _end(
 def _scan(data: npt.NDArray[np.uint8], max_depth: int) -> tuple[int, int, int, int, int]:
     """Scan until the end or until the depth is over `max_depth`."""
     n = len(data)
-    stack = np.empty((CAPACITY, 5), np.int64)
+    stack = np.empty((CAPACITY, STACK_COLUMNS), np.int64)
     active = np.empty((CAPACITY, 3), np.int64)
     state = np.zeros(7, np.int64)
     most = 0
@@ -367,19 +369,19 @@ def _scan(data: npt.NDArray[np.uint8], max_depth: int) -> tuple[int, int, int, i
             break
         i = tag_end
         name = hash_name(data, begin, name_end)
-        known = _known(name)
+        known = known_name(name)
         kind = CLASSES[known] if known >= 0 else 0
         same = np.int64(CANONICAL[known]) if known >= 0 else np.int64(name)
         if is_end:
-            _end(stack, active, state, same, np.int64(name), kind)
+            close_element(stack, active, state, same, np.int64(name), kind)
             continue
         alien = state[TOP] > 0 and stack[state[TOP] - 1, ALIEN] != 0
         raw = not alien and kind & (RAW | PLAINTEXT) != 0
         if raw:
-            _start(stack, active, state, same, np.int64(name), kind | VOID, whole, False)
+            open_element(stack, active, state, same, np.int64(name), kind | VOID, whole, False)
             i = n if kind & PLAINTEXT else skip_raw(data, i, begin, name_end, kind & SCRIPT != 0)
             continue
-        _start(stack, active, state, same, np.int64(name), kind, whole, self_closing != 0)
+        open_element(stack, active, state, same, np.int64(name), kind, whole, self_closing != 0)
     # html, head and body stand in every tree, and an end tag without its start can make one more element.
     return state[NODES] + 3, state[DEEPEST] + 3, most, state[STEPS], state[OPTIONS]
 

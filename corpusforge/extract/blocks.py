@@ -1,0 +1,97 @@
+"""Extraction by blocks: one pass over the page's bytes, then a verdict on each block.
+
+A block is what a browser shows as a paragraph, an item of a list or a row of a table. Boosted trees judge each from
+what it is, what stands around it and what the publisher calls the elements it stands in; no tree of nodes is built.
+How the trees were grown: `benchmarks/train_extraction.py`.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+
+import numpy as np
+import numpy.typing as npt
+
+from corpusforge.extract.metadata import page_date, page_language, page_title
+from corpusforge.kernels.html_blocks import CHARACTERS, LINKED, Walked
+from corpusforge.kernels.html_features import FEATURES, block_features
+from corpusforge.kernels.html_trees import join_blocks, score_trees
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """Trees int32[n, 4] and int32[t] as `corpusforge.kernels.html_trees.score_trees` takes them.
+
+    Blocks that score `threshold` or more (millionths of a logit) are kept. Where no block does, those are that come
+    within `margin` of the best paragraph, if that scores `least`.
+    """
+
+    nodes: npt.NDArray[np.int32]
+    roots: npt.NDArray[np.int32]
+    threshold: int
+    margin: int
+    least: int
+
+
+@dataclass(frozen=True, slots=True)
+class Extracted:
+    """What is taken of a page; `published` is ISO 8601, `language` a primary subtag."""
+
+    text: str
+    title: str
+    published: str | None
+    language: str | None
+
+
+@cache
+def block_model() -> Model:
+    """Load the model of the package. Raises `ValueError` when it asks for features that are not measured."""
+    stored = json.loads(
+        resources.files("corpusforge.extract").joinpath("block_model.json").read_text(encoding="utf-8")
+    )
+    columns = {name: column for column, name in enumerate(FEATURES)}
+    missing = [name for name in stored["features"] if name not in columns]
+    if missing:
+        raise ValueError(f"the model of blocks asks for features that are not measured: {missing}")
+    nodes = np.array(stored["nodes"], np.int32).reshape(-1, 4)
+    inner = nodes[:, 0] >= 0
+    nodes[inner, 0] = np.array([columns[name] for name in stored["features"]], np.int32)[nodes[inner, 0]]
+    roots = np.array(stored["roots"], np.int32)
+    return Model(nodes, roots, stored["threshold"], stored["margin"], stored["least"])
+
+
+def keep_blocks(walked: Walked, title: str, model: Model) -> npt.NDArray[np.bool_]:
+    """Tell which blocks are main content, bool[b]."""
+    if not len(walked.blocks):
+        return np.zeros(0, np.bool_)
+    name = np.frombuffer(" ".join(title.split()).encode("utf-8", "replace"), np.uint8)
+    table = block_features(walked.text, walked.blocks, walked.elements, name)
+    scores = score_trees(table, model.nodes, model.roots)
+    kept = scores >= model.threshold
+    plain = walked.blocks[:, CHARACTERS] - walked.blocks[:, LINKED]
+    if int(plain[kept].sum()) * 10 >= int(plain.sum()):
+        return kept
+    paragraphs = scores[plain >= 80]
+    best = int(paragraphs.max()) if len(paragraphs) else model.least - 1
+    return kept | (scores >= best - model.margin) if best >= model.least else kept
+
+
+def extract_blocks(
+    page: bytes, walked: Walked, main_content: bool, bullets: bool, url: str | None = None
+) -> Extracted:
+    """Take text, title, date and language of a page in UTF-8 that was walked over."""
+    title = page_title(page, walked.marks)
+    if main_content:
+        kept = keep_blocks(walked, title, block_model())
+    else:
+        kept = np.ones(len(walked.blocks), np.bool_)
+    joined = join_blocks(walked.text, walked.blocks, walked.elements, kept, bullets)
+    return Extracted(
+        bytes(joined).decode("utf-8", "replace"),
+        title,
+        page_date(page, walked.marks, url),
+        page_language(page, walked.marks),
+    )

@@ -1,0 +1,60 @@
+"""Wikitext as a reader sees it."""
+
+from __future__ import annotations
+
+import pytest
+
+pytest.importorskip("mwparserfromhell")
+
+from corpusforge.extract.wikitext import is_redirect, wikitext_to_text
+
+FILES, CATEGORIES = {"file", "image"}, {"category"}
+
+
+@pytest.mark.parametrize(
+    ("wikitext", "text"),
+    [
+        ("'''Bold''' and ''italic'' and '''''both'''''.", "Bold and italic and both."),
+        ("L''''Autriche''' est", "L'Autriche est"),
+        ("a [[link]] and [[Target page|its words]]s", "a link and its wordss"),
+        ("[[File:x.jpg|thumb|A [[caption]]]]text[[Category:C]]", "text"),
+        ("[[Lêer:x.svg|raam|senter]]teks", "teks"),
+        ("fact<ref name=a>Smith 2004</ref>.<ref name=a />", "fact."),
+        ("{{Infobox|a=b}}Start {{lang|fr|bonjour}} and {{convert|5|km}}.", "Start bonjour and 5 km."),
+        ("Asphalt ({{IPA|x}}, occasionally) is", "Asphalt (occasionally) is"),
+        ("An (''{{audio|x}}'') end", "An end"),
+        ("Energy <math>E = mc^2</math> here", "Energy $E = mc^2$ here"),
+        ("5&nbsp;km &amp; more &#8211; yes", "5 km & more – yes"),
+        ("* one\n* two\n## three", "- one\n- two\n- - three"),
+        ("== History ==\nText.\n=== Empty ===\n== See also ==\n* {{x}}", "History\n\nText."),
+        ("== A ==\n=== B ===\ntext", "A\n\nB\n\ntext"),
+        ("{|\n! h1 !! h2\n|-\n| a || b\n|}", "h1\th2\na\tb"),
+        ("one<!-- hidden -->two __NOTOC__", "onetwo"),
+        ("see [http://a.example the site] and http://b.example now", "see the site and http://b.example now"),
+        ("", ""),
+    ],
+)
+def test_golden(wikitext: str, text: str) -> None:
+    assert wikitext_to_text(wikitext, FILES, CATEGORIES) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "redirect"),
+    [
+        ("#REDIRECT [[Target]]", True),
+        ("#redirect:[[Target]]", True),
+        (" #WEITERLEITUNG [[Ziel]]", True),
+        ("#перенаправление [[Цель]]", True),
+        ("# a list item [[x]]", False),
+        ("Text #REDIRECT [[x]]", False),
+    ],
+)
+def test_redirects(text: str, redirect: bool) -> None:
+    assert is_redirect(text) is redirect
+
+
+@pytest.mark.parametrize(
+    "hostile", ["{{" * 5000, "[[" * 5000, "<ref>" * 5000, "'" * 10_000, "{|" * 2000, "\n*" * 20_000]
+)
+def test_hostile_markup_ends(hostile: str) -> None:
+    assert isinstance(wikitext_to_text(hostile, FILES, CATEGORIES), str)

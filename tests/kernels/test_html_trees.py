@@ -1,0 +1,54 @@
+"""Trees against a plain walk in Python, and blocks joined to text."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from corpusforge.kernels.html_blocks import walk_html
+from corpusforge.kernels.html_trees import join_blocks, score_trees
+
+NODES = np.array(
+    [
+        [0, 5, 1, 2],
+        [-1, 0, 100, 0],
+        [1, -3, 3, 4],
+        [-1, 0, -7, 0],
+        [-1, 0, 20, 0],
+        [1, 0, 6, 7],
+        [-1, 0, 1, 0],
+        [-1, 0, 2, 0],
+    ],
+    np.int32,
+)
+ROOTS = np.array([0, 5], np.int32)
+
+
+@given(st.lists(st.tuples(st.integers(-10, 10), st.integers(-10, 10)), max_size=20))
+def test_scores_equal_a_plain_walk(rows: list[tuple[int, int]]) -> None:
+    table = np.array(rows, np.int32).reshape(-1, 2)
+    expected = [(100 if a <= 5 else (-7 if b <= -3 else 20)) + (1 if b <= 0 else 2) for a, b in rows]
+    assert score_trees(table, NODES, ROOTS).tolist() == expected
+
+
+def joined(page: str, kept: list[bool] | None = None, bullets: bool = True) -> str:
+    walked = walk_html(np.frombuffer(page.encode(), np.uint8), 1000, 10**6, 10**8)
+    keep = np.ones(len(walked.blocks), np.bool_) if kept is None else np.array(kept)
+    return bytes(join_blocks(walked.text, walked.blocks, walked.elements, keep, bullets)).decode()
+
+
+def test_paragraphs_lists_and_rows() -> None:
+    assert joined("<p>a<p>b") == "a\n\nb"
+    assert joined("<p>a<ol><li>b<li>c<ul><li>d</ul></ol><p>e") == "a\n\n1. b\n2. c\n  - d\n\ne"
+    assert joined("<ol>" + "<li>x" * 12 + "</ol>").endswith("\n12. x")
+    assert joined("<ul><li>b<li>c</ul>", bullets=False) == "b\nc"
+    assert joined("<table><tr><td>1<td>2<tr><td>3</table>x") == "1\t2\n3\n\nx"
+    assert joined("<pre>a\n\n\n</pre><p>b") == "a\n\nb"
+    assert joined("<p>a<p>b<p>c", [True, False, True]) == "a\n\nc"
+    assert joined("<p>a", [False]) == ""
+    assert joined("") == ""
+
+
+def test_deep_lists_stay_within_the_margin() -> None:
+    assert joined("<ul>" * 30 + "<li>x").startswith(" " * 14 + "- x")
