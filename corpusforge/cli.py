@@ -228,15 +228,22 @@ def report(run: Annotated[Path, typer.Argument(help="Run directory.")]) -> None:
 def why(
     run: Annotated[Path, typer.Argument(help="Run directory.")],
     query: Annotated[str, typer.Argument(help="Document id (hex, or its beginning) or URL.")],
+    plugin: Annotated[
+        list[Path] | None, typer.Option(help="Python file with steps that the run used; may be repeated.")
+    ] = None,
 ) -> None:
     """Tell the fate of one document: every signal beside its threshold, the verdict, the surviving twin."""
     from corpusforge import recipe as recipes
+    from corpusforge import registry
+    from corpusforge.plan import map_steps
     from corpusforge.report.why import print_fate, thresholds_of
     from corpusforge.report.why import why as explain
 
+    for path in plugin or []:
+        registry.load_plugin(path)
     text = (_existing_run(run, "recipe.yaml") / "recipe.yaml").read_text(encoding="utf-8")
     loaded = recipes.load_text(text, "recipe.yaml")
-    print_fate(explain(run, query, thresholds_of(loaded)), out)
+    print_fate(explain(run, query, thresholds_of(map_steps(loaded))), out)
 
 
 @app.command()

@@ -109,8 +109,10 @@ def default_partitions(input_bytes: int) -> int:
 class PlanBuilder:
     """What a step sees of the plan while it compiles itself."""
 
-    def __init__(self, recipe: Recipe, shards: Sequence[Shard]) -> None:
+    def __init__(self, recipe: Recipe, shards: Sequence[Shard], fingerprints: bool = True) -> None:
+        """Without `fingerprints` no model is looked for, and the plan is only good for looking at."""
         self.recipe = recipe
+        self._fingerprints = fingerprints
         self.collected = tuple(shard for shard in shards if _groups(recipe, shard))
         size = sum(file.size for shard in shards for file in shard.files)
         self.partitions = recipe.options.partitions or default_partitions(size)
@@ -282,7 +284,8 @@ class PlanBuilder:
         """Note that the step being compiled shapes the stage at hand."""
         if self._step is not None:
             part = [self._step.instance, self._step.name, self._step.version]
-            entry = [*part, self._step.parameters.model_dump(mode="json"), self._step.fingerprint()]
+            hashes = self._step.fingerprint() if self._fingerprints else {}
+            entry = [*part, self._step.parameters.model_dump(mode="json"), hashes]
             if entry not in self._open_parts:
                 self._open_parts.append(entry)
 
@@ -322,6 +325,16 @@ def _per_shard(body: Body) -> bool:
 
 def _digest(*values: Any) -> str:
     return hashlib.sha256(canonical_json(list(values)).encode("utf-8")).hexdigest()
+
+
+def map_steps(recipe: Recipe) -> list[MapStep]:
+    """All steps over single documents that a recipe compiles to; models need not be there."""
+    shards = [Shard(index, name, ()) for index, name in enumerate(recipe.sources)]
+    builder = PlanBuilder(recipe, shards, fingerprints=False)
+    for step in recipe.steps:
+        builder.compile_step(step)
+    bodies = [stage.body for stage in builder.finish().stages]
+    return [step for body in bodies if isinstance(body, MapBody) for step in body.steps]
 
 
 def compile_plan(recipe: Recipe, shards: Sequence[Shard]) -> Plan:

@@ -23,7 +23,7 @@ from corpusforge.report.terminal import plain
 from corpusforge.step import MapStep
 
 if TYPE_CHECKING:
-    from corpusforge.recipe import Recipe
+    pass
 
 Thresholds = Mapping[str, Sequence[tuple[str, str, Any, int]]]
 """``step.signal`` to its rules: (rule, comparison, threshold, scale of the signal)."""
@@ -104,12 +104,10 @@ class _Place:
     id: bytes
 
 
-def thresholds_of(recipe: Recipe) -> dict[str, list[tuple[str, str, Any, int]]]:
-    """Collect the rules of a recipe's steps by the signal that they look at."""
+def thresholds_of(steps: Sequence[MapStep]) -> dict[str, list[tuple[str, str, Any, int]]]:
+    """Collect the rules of steps (see `corpusforge.plan.map_steps`) by the signal that they look at."""
     found: dict[str, list[tuple[str, str, Any, int]]] = {}
-    for step in recipe.steps:
-        if not isinstance(step, MapStep):
-            continue
+    for step in steps:
         scales = {signal.name: signal.scale for signal in step.signals}
         for name, scale in scales.items():
             found[f"{step.instance}.{name}"] = [

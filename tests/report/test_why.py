@@ -3,7 +3,6 @@ from __future__ import annotations
 import io
 import json
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pyarrow as pa
@@ -191,8 +190,7 @@ class _Counting(MapStep):
 
 
 def test_thresholds_come_from_the_steps_of_a_recipe() -> None:
-    recipe: Any = SimpleNamespace(steps=[_Counting(_Parameters(min_words=7), "again"), object()])
-    assert thresholds_of(recipe) == {
+    assert thresholds_of([_Counting(_Parameters(min_words=7), "again")]) == {
         "again.words": [("min_words", "below", 7, 1)],
         "again.share": [("", "", None, RATIO)],
     }
