@@ -1,6 +1,6 @@
 """The watchdog of a worker that nobody watches: a tiny process beside it, which imports nothing of ours.
 
-Run as ``python -S -E -c <this file> HEARTBEAT_FILE SECONDS RECORDER…`` by the worker itself. When the worker is
+Run as ``python -S -E -c <this file> WORKER HEARTBEAT_FILE SECONDS RECORDER…`` by the worker itself. When the worker is
 busy with one document for longer than SECONDS it is stopped, the kill is recorded by the command RECORDER
 (with source, step and locator as its last arguments), and the worker is killed. It ends with its worker.
 """
@@ -40,9 +40,8 @@ def stuck(path: str, seconds: float) -> list[str] | None:
     return found[1] if found is not None and time.monotonic() - found[0] > seconds else None
 
 
-def main(path: str, seconds: float, recorder: list[str]) -> None:
-    """Watch the parent process until it is gone, then remove the folder of its heartbeat."""
-    worker = os.getppid()
+def main(worker: int, path: str, seconds: float, recorder: list[str]) -> None:
+    """Watch the parent process `worker` until it is gone, then remove the folder of its heartbeat."""
     while os.getppid() == worker:
         document = stuck(path, seconds)
         if document is not None:
@@ -62,4 +61,4 @@ def main(path: str, seconds: float, recorder: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], float(sys.argv[2]), sys.argv[3:])
+    main(int(sys.argv[1]), sys.argv[2], float(sys.argv[3]), sys.argv[4:])

@@ -8,6 +8,7 @@ repeats or runs twice write the same bytes under the same names.
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -47,6 +48,7 @@ class SparkEngine(Engine):
         self._plan = plan
         self._root = absolute_root(root)
         self._watchdog_seconds = watchdog_seconds
+        self._name = os.urandom(6).hex()
         self._plan_file = ship_plan(plan, self._root)
         environment = {"OMP_NUM_THREADS": "1", "CORPUSFORGE_PLAN": self._plan_file}
         try:
@@ -135,6 +137,7 @@ class _Job:
             destinations=tuple(destinations(len(tasks)).tolist()) if consumes else (),
             chunk_bytes=engine._options.chunk_bytes,
             watchdog_seconds=engine._watchdog_seconds,
+            session=engine._name,
             done=self._done,
             failures=self._failed,
         )
@@ -180,15 +183,19 @@ class _Job:
             self.error = error
 
     def _hear(self, known_kills: int) -> None:
+        from corpusforge.engines import spark_worker
+
         numbers = self._done.value
         for task in numbers[self._heard_numbers : (count := len(numbers))]:
             if task not in self._heard:
                 self._heard.add(task)
                 self._progress.task_done(self._stage, task)
         self._heard_numbers = count
-        for kind, message in list(self._failed.value.values()):
-            if kind == "usage":
+        for task, (kind, message) in list(self._failed.value.items()):
+            if kind == spark_worker.USAGE:
                 raise UsageError(message)
+            if kind == spark_worker.FINAL:
+                raise RunFailedError(f"task {task_label(self._stage.id, task)} failed: {message}")
         for entry in kills_recorded(self._root)[known_kills + self.kills :]:
             self.kills += 1
             self._progress.document_killed(self._stage, entry["task"], entry)

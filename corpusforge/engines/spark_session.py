@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import sys
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +24,22 @@ ATTEMPTS = 4
 
 CHUNK_ROWS_PER_BATCH = 16
 """Rows that Spark hands to Python at once: with the chunk size this bounds a reducer's memory."""
+
+LIGHT_JAVA = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+"""For a Spark on this machine: the JVM moves numbers and chunks, and optimizing it costs more than it saves."""
+
+LOGGING = """\
+rootLogger.level = {level}
+rootLogger.appenderRef.stderr.ref = console
+logger.gateway.name = org.apache.spark.api.python.PythonGatewayServer
+logger.gateway.level = {level}
+appender.console.type = Console
+appender.console.name = console
+appender.console.target = SYSTEM_ERR
+appender.console.layout.type = PatternLayout
+appender.console.layout.pattern = %d{{HH:mm:ss}} %p %c{{1}}: %m%n
+"""
+"""Settings of log4j 2 (its PropertiesConfiguration) that keep Spark from writing into the progress bar."""
 
 LOOPBACK = re.compile(r"^(local(\[.*)?|spark://(127\.0\.0\.1|localhost)[:,].*)$")
 
@@ -136,16 +153,20 @@ def _new_session(options: SparkOptions, workers: int | None, environment: Mappin
         "spark.python.daemon.module": "corpusforge.engines.spark_daemon",
         "spark.ui.enabled": str(not loopback).lower(),
         "spark.ui.showConsoleProgress": "false",
-        "spark.log.level": options.log_level,
         **{f"spark.executorEnv.{name}": value for name, value in environment.items()},
         **({"spark.master": master} if master is not None else {}),
-        **options.conf,
     }
-    conf = SparkConf()
-    for name, value in settings.items():
-        conf.set(name, value)
-    session = SparkSession.builder.config(conf=conf).getOrCreate()
-    session.sparkContext.setLogLevel(options.log_level)
+    with tempfile.TemporaryDirectory(prefix="corpusforge-spark-") as folder:
+        if loopback:
+            logging = Path(folder) / "log4j2.properties"
+            logging.write_text(LOGGING.format(level=options.log_level))
+            settings["spark.driver.extraJavaOptions"] = f"{LIGHT_JAVA} -Dlog4j2.configurationFile={logging}"
+        conf = SparkConf()
+        for name, value in {**settings, **options.conf}.items():
+            conf.set(name, value)
+        session = SparkSession.builder.config(conf=conf).getOrCreate()
+    if not loopback:
+        session.sparkContext.setLogLevel(options.log_level)
     return session
 
 

@@ -13,7 +13,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 from pyspark.accumulators import Accumulator, AccumulatorParam
@@ -51,6 +50,9 @@ TASK_COLUMNS = "task long"
 
 TASK_SCHEMA = pa.schema([("task", pa.int64())])
 
+USAGE, FINAL, FAILED = "usage", "final", "failed"
+"""Kinds of failures: the run cannot work; the run has failed; the task may be tried again."""
+
 MESSAGE_LENGTH = 8000
 """Characters of a failure's traceback that travel to the driver."""
 
@@ -58,7 +60,7 @@ FAILURES_KEPT = 100
 """Failures that the driver is told in one job; the others stay uncommitted, and so are tried again."""
 
 
-class Numbers(AccumulatorParam[Any]):
+class Numbers(AccumulatorParam):  # type: ignore[misc]
     """Adds lists: numbers of tasks that are done. Feeds the progress bar and nothing else."""
 
     def zero(self, value: list[int]) -> list[int]:
@@ -71,7 +73,7 @@ class Numbers(AccumulatorParam[Any]):
         return value1
 
 
-class Failures(AccumulatorParam[Any]):
+class Failures(AccumulatorParam):  # type: ignore[misc]
     """Adds {task: (kind, message)}, keeping a bounded number."""
 
     def zero(self, value: dict[int, tuple[str, str]]) -> dict[int, tuple[str, str]]:
@@ -100,8 +102,10 @@ class StageWork:
     """For each task a number that only its Spark partition gets; empty for stages that consume nothing."""
     chunk_bytes: int
     watchdog_seconds: float
-    done: Accumulator[Any]
-    failures: Accumulator[Any]
+    session: str
+    """Names this driver among those that ever worked on the run."""
+    done: Accumulator
+    failures: Accumulator
 
     @property
     def plan(self) -> Plan:
@@ -142,12 +146,12 @@ class StageWork:
         with tempfile.TemporaryDirectory(prefix="corpusforge-spool-") as folder:
             spool, announced = moving.Spool(Path(folder), self.stage.body.consumes), []
             for batch in batches:
-                columns = [column.to_pylist() for column in batch.columns[1:-1]]
-                for row, values in enumerate(zip(*columns)):
-                    if values[1] == ANNOUNCED:
-                        announced.append(values[0])
+                columns = [column.to_pylist() for column in batch.columns[1:]]
+                for chunk in map(moving.Chunk._make, zip(*columns)):
+                    if chunk.exchange == ANNOUNCED:
+                        announced.append(chunk.partition)
                     else:
-                        spool.add(moving.Chunk(*values, data=batch.column(6)[row].as_py()))
+                        spool.add(chunk)
             for task in sorted(announced):
                 yield self._run_task(task, spool)
                 spool.remove(task)
@@ -172,17 +176,17 @@ class StageWork:
         heartbeat = None
         try:
             stage = self.stage
-            heartbeat = _heartbeat(self.root, self.watchdog_seconds)
+            heartbeat = _heartbeat(self.root, self.watchdog_seconds, self.session)
             heartbeat.working_on(stage.id, task)
             moved = spool.paths(task) if spool is not None else None
             execute(stage.body, TaskContext(self.plan, self.root, stage, task, heartbeat, moved))
             self.done.add([task])
         except UsageError as error:
-            self.failures.add({task: ("usage", str(error))})
+            self.failures.add({task: (USAGE, str(error))})
         except CorpusforgeError as error:
-            self.failures.add({task: ("failed", str(error))})
+            self.failures.add({task: (FINAL, str(error))})
         except Exception:
-            self.failures.add({task: ("failed", traceback.format_exc(limit=-8)[-MESSAGE_LENGTH:])})
+            self.failures.add({task: (FAILED, traceback.format_exc(limit=-8)[-MESSAGE_LENGTH:])})
         finally:
             if heartbeat is not None:
                 heartbeat.done()
@@ -193,13 +197,13 @@ _heartbeats: dict[int, WatchedHeartbeat] = {}
 """This process's heartbeat, by process number: a forked process must not use its parent's."""
 
 
-def _heartbeat(root: str, seconds: float) -> WatchedHeartbeat:
+def _heartbeat(root: str, seconds: float, session: str) -> WatchedHeartbeat:
     own = os.getpid()
     if own not in _heartbeats:
         _heartbeats.clear()
         os.environ.setdefault("OMP_NUM_THREADS", "1")
         pa.set_cpu_count(1)
-        _heartbeats[own] = WatchedHeartbeat(root, seconds)
+        _heartbeats[own] = WatchedHeartbeat(root, seconds, session)
     return _heartbeats[own]
 
 
