@@ -27,6 +27,8 @@ class DataprocServer:
 
     def __init__(self, folder: Path, states: list[str]) -> None:
         self.output = folder / "driveroutput"
+        self.output_uri = f"file://{self.output}"
+        self.on_look: Callable[[int], None] = lambda look: None
         self.states = states
         self.prints: dict[int, str] = {}
         """Look (from 0) to what the driver has printed by then."""
@@ -107,7 +109,7 @@ class DataprocServer:
         state = self._look()
         job.status.state = api.JobStatus.State[state]
         job.status.details = self.detail if state == "ERROR" else ""
-        job.driver_output_resource_uri = f"file://{self.output}"
+        job.driver_output_resource_uri = self.output_uri
         if state == "RUNNING":
             share = min(1.0, self.looks / len(self.states))
             job.yarn_applications = [api.YarnApplication(name="corpusforge", progress=share)]
@@ -140,7 +142,7 @@ class DataprocServer:
         state = self._look()
         batch.state = api.Batch.State[state]
         batch.state_message = self.detail if state == "FAILED" else ""
-        batch.runtime_info.output_uri = f"file://{self.output}"
+        batch.runtime_info.output_uri = self.output_uri
         return batch
 
     def _cancel_operation(self, request: Any, context: grpc.ServicerContext) -> Any:
@@ -152,6 +154,7 @@ class DataprocServer:
         state = self.states[min(self.looks, len(self.states) - 1)]
         if self.looks in self.prints:
             self._print(self.prints[self.looks])
+        self.on_look(self.looks)
         self.looks += 1
         return state
 
