@@ -52,7 +52,8 @@ def _manifests(layout: RunLayout, stage: Stage) -> Iterator[dict[str, Any]]:
 class ErrorBudget:
     """Adds up what the stages of a run lost, stage by stage.
 
-    The few records of a small input may all be odd: `ALWAYS_ACCEPTED` lost records are no reason to stop.
+    The few records of a small input may be odd: `ALWAYS_ACCEPTED` lost records are no reason to stop, unless
+    nothing else was read.
     """
 
     def __init__(self, layout: RunLayout, share: float) -> None:
@@ -74,7 +75,8 @@ class ErrorBudget:
             for sources in manifest["ledger"].get("steps", {}).values():
                 for account in sources.values():
                     self._lost += sum(entry["documents"] for entry in account["quarantined"].values())
-        if self._lost > max(ALWAYS_ACCEPTED, self._share * self._records):
+        everything = self._share < 1 and self._lost == self._records > 0
+        if everything or self._lost > max(ALWAYS_ACCEPTED, self._share * self._records):
             raise RunFailedError(
                 f"error budget spent: {self._lost} of {self._records} records were damaged or quarantined by the "
                 f"end of {stage.id}; the recipe allows {self._share:.1%} (error_budget). "

@@ -54,6 +54,8 @@ def run_recipe(
     whether work of an earlier attempt was found. Raises `UsageError` before any work, `RunFailedError` when a
     task fails for good or the error budget is spent, `LedgerOpenError` when the books do not balance.
     """
+    if engine not in ENGINES:
+        raise UsageError(f"unknown engine {engine!r}{nearest(engine, ENGINES)}")
     recipe.check()
     shards = list_shards(recipe, inputs)[:limit]
     plan = compile_plan(recipe, shards)

@@ -41,6 +41,12 @@ def test_losses_add_up_over_stages_until_the_budget_is_spent(tmp_path):
 
 def test_a_few_losses_never_stop_a_run(tmp_path):
     budget = ErrorBudget(RunLayout(str(tmp_path)), 0.0)
-    budget.check(stage(tmp_path, 0, "read", 20, ALWAYS_ACCEPTED, 0))
-    with pytest.raises(RunFailedError, match="22 of 20"):
+    budget.check(stage(tmp_path, 0, "read", 30, ALWAYS_ACCEPTED, 0))
+    with pytest.raises(RunFailedError, match="22 of 30"):
         budget.check(stage(tmp_path, 1, "map", 0, 0, 2))
+
+
+def test_an_input_of_which_nothing_can_be_read_is_no_success(tmp_path):
+    with pytest.raises(RunFailedError, match="4 of 4"):
+        ErrorBudget(RunLayout(str(tmp_path)), 0.5).check(stage(tmp_path, 0, "read", 4, 4, 0))
+    ErrorBudget(RunLayout(str(tmp_path)), 1.0).check(stage(tmp_path, 0, "read", 4, 4, 0))

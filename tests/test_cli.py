@@ -126,7 +126,11 @@ def test_a_broken_plugin(code, words, tiny, page, tmp_path):
 def test_a_file_that_is_no_web_archive_is_told(tiny, tmp_path):
     (tmp_path / "text.warc.gz").write_text("hello, this is text\n")
     (tmp_path / "empty.warc.gz").write_bytes(b"")
-    done = cli("run", tiny, "--input", f"commoncrawl={tmp_path}/*.warc.gz", "--output", tmp_path / "out")
+    inputs = ("--input", f"commoncrawl={tmp_path}/*.warc.gz")
+    done = cli("run", tiny, *inputs, "--output", tmp_path / "refused")
+    assert done.returncode == 3
+    assert "1 of 1 records were damaged" in " ".join(done.stderr.split())
+    done = cli("run", tiny, *inputs, "--output", tmp_path / "out", "--set", "error_budget=1.0")
     assert done.returncode == 0, done.stderr
     assert "commoncrawl: 1 records = 0 documents + 0 skipped + 1 damaged" in done.stdout
     assert "1 of 1 records (100 %) are in quarantine" in done.stdout

@@ -47,7 +47,7 @@ SET_SCHEMA = pa.schema(
 
 def set_spec(name: str) -> ExchangeSpec:
     """Sets of shingles by leader, the leader's own first. The budget supposes sets of 500."""
-    return ExchangeSpec(name, SET_SCHEMA, ("key", "role", "address"), bytes_per_row=4096)
+    return ExchangeSpec(name, SET_SCHEMA, ("key", "role", "address"), bytes_per_row=1 << 17)
 
 
 class SetEmitter(Emitter):

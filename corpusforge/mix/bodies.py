@@ -354,8 +354,10 @@ class IndexBody(Body):
                 task, "shards/packed/index.json", index
             )
         context = task.run_context()
-        model = context.files[f"{self.training}/tokenizer.model"].read_bytes()
-        result.value["outputs"]["shards/tokenizer.model"] = _commit(task, "shards/tokenizer.model", model)
+        path = context.files.get(f"{self.training}/tokenizer.model")
+        if path is not None:
+            model = path.read_bytes()
+            result.value["outputs"]["shards/tokenizer.model"] = _commit(task, "shards/tokenizer.model", model)
         mixture = context.values[self.mixture]
         manifest_json = {
             "recipe": task.plan.recipe_digest,

@@ -156,6 +156,17 @@ def existing_model(name_or_path: str) -> bytes:
     return data
 
 
+NO_TOKENIZER: dict[str, int | str] = {
+    "sha256": "",
+    "vocabulary_size": 0,
+    "end_id": 0,
+    "padding_id": 0,
+    "documents": 0,
+    "bytes": 0,
+}
+"""The value where no document was kept: there is no model, nothing is encoded, and the report says why."""
+
+
 class TrainTokenizer(SingleTask):
     """Trains on the sample that a `TokenizerSample` decided, or copies the model that the recipe names.
 
@@ -175,18 +186,19 @@ class TrainTokenizer(SingleTask):
     def run(self, context: RunContext, shards: DocumentReader, directory: Path) -> dict[str, int | str]:
         """Train or copy. The sampled texts are in memory, sorted by id whatever order the shards come in.
 
-        Raises `corpusforge.errors.UsageError` for a model without an end token.
+        Without a kept document there is nothing to train on: no file is written, and the value is
+        `NO_TOKENIZER`. Raises `corpusforge.errors.RunFailedError` when all kept documents are empty, and
+        `corpusforge.errors.UsageError` for a model without an end token.
         """
         documents: list[tuple[bytes, bytes]] = []
         if self.parameters.model is not None:
             model = existing_model(self.parameters.model)
         else:
             documents = self._sampled(context, shards)
+            if not documents:
+                return dict(NO_TOKENIZER)
             if not any(text.strip() for _, text in documents):
-                raise RunFailedError(
-                    "there is no text to train a tokenizer on: the steps before kept no document. Run the recipe "
-                    "without its last steps (tokenize, pack, mix) to see in the report what dropped them"
-                )
+                raise RunFailedError("there is no text to train a tokenizer on: all kept documents are empty")
             model = train((text.decode() for _, text in documents), self.parameters)
         encoder = Encoder(model)
         if encoder.eos_id < 0:

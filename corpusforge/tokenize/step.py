@@ -61,12 +61,14 @@ class Encode(MapStep):
     Parameters = TokenizerParameters
 
     def open(self, context: RunContext) -> None:
-        """Load the model that the training task committed."""
-        path = context.files[f"{self.instance}.training/{TOKENIZER_FILE}"]
-        self._encoder = Encoder(path.read_bytes())
+        """Load the model that the training task committed; there is none where no document was kept."""
+        path = context.files.get(f"{self.instance}.training/{TOKENIZER_FILE}")
+        self._encoder = Encoder(path.read_bytes()) if path is not None else None
 
     def measure(self, rows: LiveRows) -> Measured:
         """Encode the latest view."""
+        if self._encoder is None:
+            return Measured()
         ids, offsets = self._encoder.encode(rows.texts)
         array = token_array(ids, offsets).cast(pa.large_list(pa.uint32()))
         counts = pc.subtract(pc.list_value_length(array), 1)
