@@ -18,7 +18,9 @@ SCHEMA = pa.schema([("key", pa.uint64()), ("order", pa.int64()), ("payload", pa.
 SPEC = ExchangeSpec("test", SCHEMA, ("key", "order"))
 
 rows = st.lists(
-    st.tuples(st.sampled_from([0, 1, 2**63, 2**64 - 1, 2**62 + 5, 7]), st.integers(-5, 5), st.text(max_size=3)),
+    st.tuples(
+        st.sampled_from([0, 1, 2**63, 2**64 - 1, 2**62 + 5, 7]), st.integers(-5, 5), st.text(max_size=3)
+    ),
     max_size=60,
 )
 
@@ -35,7 +37,11 @@ def as_source(batches: list[pa.RecordBatch]) -> io.BytesIO:
     return io.BytesIO(sink.getvalue())
 
 
-@given(batches=st.lists(rows, max_size=5), partitions=st.sampled_from([1, 2, 8]), memory=st.sampled_from([1, 500, 1 << 20]))
+@given(
+    batches=st.lists(rows, max_size=5),
+    partitions=st.sampled_from([1, 2, 8]),
+    memory=st.sampled_from([1, 500, 1 << 20]),
+)
 def test_runs_hold_all_rows_sorted_in_their_partition(batches, partitions, memory):
     builder = RunBuilder(SPEC, partitions, memory)
     for items in batches:

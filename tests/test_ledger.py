@@ -69,7 +69,11 @@ def test_any_number_off_by_one_opens_them(part):
         return [path]
 
     records, steps, written = books()
-    accounts = {"record": records["web"], "extract": steps[0]["sources"]["web"], "lines": steps[1]["sources"]["web"]}
+    accounts = {
+        "record": records["web"],
+        "extract": steps[0]["sources"]["web"],
+        "lines": steps[1]["sources"]["web"],
+    }
     account = accounts.get(part, written["web"])
     for path in paths(account):
         broken = copy.deepcopy((records, steps, written))
@@ -91,7 +95,15 @@ def test_accounts_add_up_in_any_order():
 
 
 def test_tokens_balance():
-    tokens = {"tokenized": 100, "selected": 80, "unused": 20, "cells": 120, "repeated": 10, "special": 6, "padding": 24}
+    tokens = {
+        "tokenized": 100,
+        "selected": 80,
+        "unused": 20,
+        "cells": 120,
+        "repeated": 10,
+        "special": 6,
+        "padding": 24,
+    }
     checks = ledger.Checks()
     ledger.check_tokens(checks, tokens)
     assert checks.closed

@@ -59,7 +59,9 @@ def test_killed_in_every_stage_and_resumed_gives_the_same_bytes(sample, core_rec
     assert done.returncode == 0, done.stderr
     assert len(killed_in) >= len(stages) - 2, f"killed only in {killed_in}"
     assert digests(output) == digests(finished_run)
-    leftovers = [path for folder in ("documents", "dropped", "shards") for path in (output / folder).rglob(".*")]
+    leftovers = [
+        path for folder in ("documents", "dropped", "shards") for path in (output / folder).rglob(".*")
+    ]
     assert leftovers == []
 
 
@@ -99,14 +101,18 @@ def test_a_finished_run_says_so_and_does_nothing(sample, core_recipe, finished_r
 
 @pytest.mark.slow
 def test_another_recipe_on_the_same_output_is_refused_with_the_difference(sample, core_recipe, finished_run):
-    arguments = command(core_recipe, f"{sample}/warc/*.warc.gz", finished_run, "--set", "gopher_quality.min_words=10")
+    arguments = command(
+        core_recipe, f"{sample}/warc/*.warc.gz", finished_run, "--set", "gopher_quality.min_words=10"
+    )
     done = run_cli(arguments)
     assert done.returncode == 2
     assert "gopher_quality.min_words: 50 -> 10" in done.stderr
 
 
 @pytest.mark.slow
-def test_limit_first_then_everything_redoes_only_what_mixes_shards(sample, core_recipe, finished_run, tmp_path):
+def test_limit_first_then_everything_redoes_only_what_mixes_shards(
+    sample, core_recipe, finished_run, tmp_path
+):
     output = tmp_path / "run"
     pattern = f"{sample}/warc/*.warc.gz"
     first = run_cli(command(core_recipe, pattern, output, "--limit", "2"))
@@ -198,12 +204,16 @@ def watched(folder: Path, steps: str) -> list[str]:
 
 
 def quarantined(run: Path) -> list[dict[str, object]]:
-    return [json.loads(line) for path in (run / "quarantine").iterdir() for line in path.read_text().splitlines()]
+    return [
+        json.loads(line) for path in (run / "quarantine").iterdir() for line in path.read_text().splitlines()
+    ]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("steps", ["[extract, stuck]", "[extract, exact_dedup, stuck]"])
-def test_the_step_that_was_stuck_quarantines_the_document_and_a_replay_gives_the_same_bytes(steps, sample, tmp_path):
+def test_the_step_that_was_stuck_quarantines_the_document_and_a_replay_gives_the_same_bytes(
+    steps, sample, tmp_path
+):
     options = watched(tmp_path, steps)
     output, replayed = tmp_path / "run", tmp_path / "replayed"
     arguments = command(tmp_path / "recipe.yaml", f"{sample}/warc/*.warc.gz", output, *options)
