@@ -17,18 +17,24 @@ from typing import Any
 
 import psutil
 import pytest
+from runs import command, digests, run_cli
+
+from corpusforge.sample.command import write_sample
 
 SMALL_RECIPE = """\
 name: small
-shard_bytes: 100000
-batch_documents: 8
+shard_bytes: 1000
+batch_documents: 4
 partitions: 4
 error_budget: 0.5
 watchdog_seconds: 600
 sources: {commoncrawl: {}}
 steps: [url_filter, extract, slow, exact_dedup]
 """
-"""A read stage that takes its time, an exchange, a join, and the output."""
+"""A shard per file: a stage to read them, one that takes its time and emits, a reduction, a join, the output."""
+
+SLOW_STAGE = "01-"
+"""How the name of the slow stage begins."""
 
 SLOW_PLUGIN = '''
 import os
@@ -51,6 +57,35 @@ class Slow(MapStep):
             time.sleep(float(os.environ["SLOW_ONCE"]))
         return Measured()
 '''
+
+
+class SmallRuns:
+    """A recipe with a slow step, on ten shards, and what the local engine makes of it."""
+
+    shards = 10
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        write_sample(folder / "sample", seed=2, pages=120, files=self.shards)
+        (folder / "recipe.yaml").write_text(SMALL_RECIPE)
+        (folder / "slow.py").write_text(SLOW_PLUGIN)
+        done = run_cli(self.arguments(folder / "local"))
+        assert done.returncode == 0, done.stderr
+        self.digests = digests(folder / "local")
+
+    def arguments(self, output: Path, *more: str) -> list[str]:
+        """The command line of a run into `output`."""
+        pattern = f"{self._folder}/sample/warc/*.warc.gz"
+        plugin = ["--plugin", str(self._folder / "slow.py")]
+        return command(self._folder / "recipe.yaml", pattern, output, *plugin, "--workers", "2", *more)
+
+
+def manifests(run: Path, stage: str = "") -> dict[str, int]:
+    """Committed tasks and when they were committed, of stages whose name begins with `stage`."""
+    return {
+        str(path.relative_to(run)): path.stat().st_mtime_ns
+        for path in run.glob(f"stages/{stage}*/[0-9][0-9][0-9][0-9][0-9].json")
+    }
 
 
 def require_spark() -> None:
@@ -92,7 +127,10 @@ def task_ends(log: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 class Cluster:
-    """A master and two workers, each a process of its own."""
+    """A master and two workers, each a process of its own, on two addresses of loopback.
+
+    Spark takes an address for a host, and starts no second attempt at a task on the host of the first.
+    """
 
     def __init__(self, folder: Path) -> None:
         import pyspark
@@ -102,21 +140,27 @@ class Cluster:
         self.port, self._web = free_port(), free_port()
         self.master = f"spark://127.0.0.1:{self.port}"
         self.processes = [
-            self._start("master.Master", "--port", str(self.port), "--webui-port", str(self._web)),
+            self._start(
+                "127.0.0.1", "master.Master", "--port", str(self.port), "--webui-port", str(self._web)
+            ),
         ]
         self._until(lambda: self._state() is not None)
         for number in (1, 2):
             arguments = ["--cores", "1", "--memory", "1g", "--work-dir", str(folder / f"work{number}")]
-            self.processes.append(self._start("worker.Worker", *arguments, "--webui-port", "0", self.master))
+            self.processes.append(
+                self._start(
+                    f"127.0.0.{number}", "worker.Worker", *arguments, "--webui-port", "0", self.master
+                )
+            )
         self._until(lambda: (self._state() or {}).get("aliveworkers") == 2)
 
-    def _start(self, name: str, *arguments: str) -> subprocess.Popen[bytes]:
-        environment = {**os.environ, "SPARK_LOCAL_IP": "127.0.0.1", "SPARK_HOME": str(self._home)}
+    def _start(self, host: str, name: str, *arguments: str) -> subprocess.Popen[bytes]:
+        environment = {**os.environ, "SPARK_LOCAL_IP": host, "SPARK_HOME": str(self._home)}
         environment |= {"SPARK_NO_DAEMONIZE": "1", "SPARK_DAEMON_JAVA_OPTS": "-XX:TieredStopAtLevel=1"}
         program = [str(self._home / "bin" / "spark-class"), f"org.apache.spark.deploy.{name}"]
         with (self._folder / f"{name}-{len(list(self._folder.iterdir()))}.log").open("wb") as log:
             return subprocess.Popen(
-                [*program, "--host", "127.0.0.1", *arguments],
+                [*program, "--host", host, *arguments],
                 env=environment,
                 stdout=log,
                 stderr=subprocess.STDOUT,

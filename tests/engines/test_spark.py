@@ -7,7 +7,6 @@ import random
 import re
 import subprocess
 import time
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -15,11 +14,13 @@ import psutil
 import pytest
 from runs import command, digests, kill_group_when, run_cli
 from spark_runs import (
-    SLOW_PLUGIN,
+    SLOW_STAGE,
     SMALL_RECIPE,
+    SmallRuns,
     engine,
     event_log,
     events,
+    manifests,
     require_spark,
     task_ends,
 )
@@ -30,30 +31,9 @@ from corpusforge.errors import UsageError
 from corpusforge.sample.command import write_sample
 
 
-def manifests(run: Path) -> dict[str, float]:
-    """Committed tasks and when they were committed."""
-    return {
-        str(path.relative_to(run)): path.stat().st_mtime_ns
-        for path in run.glob("stages/*/[0-9][0-9][0-9][0-9][0-9].json")
-    }
-
-
 @pytest.fixture(scope="module")
-def small(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
-    """A recipe with a slow step, on ten shards, and what the local engine makes of it."""
-    folder = tmp_path_factory.mktemp("small")
-    write_sample(folder / "sample", seed=2, pages=200, files=10)
-    (folder / "recipe.yaml").write_text(SMALL_RECIPE)
-    (folder / "slow.py").write_text(SLOW_PLUGIN)
-    pattern = f"{folder}/sample/warc/*.warc.gz"
-
-    def arguments(output: Path, *more: str) -> list[str]:
-        plugin = ["--plugin", str(folder / "slow.py")]
-        return command(folder / "recipe.yaml", pattern, output, *plugin, "--workers", "2", *more)
-
-    done = run_cli(arguments(folder / "local"))
-    assert done.returncode == 0, done.stderr
-    return SimpleNamespace(arguments=arguments, digests=digests(folder / "local"), local=folder / "local")
+def small(tmp_path_factory: pytest.TempPathFactory) -> SmallRuns:
+    return SmallRuns(tmp_path_factory.mktemp("small"))
 
 
 def test_every_partition_gets_a_number_of_its_own() -> None:
@@ -134,13 +114,12 @@ def test_killed_drivers_and_other_engines_leave_work_that_spark_goes_on_with(sma
     generator = random.Random(11)
 
     def committed(stage: str, count: int) -> object:
-        return lambda: len(list(output.glob(f"stages/{stage}*/[0-9][0-9][0-9][0-9][0-9].json"))) >= count
+        return lambda: len(manifests(output, stage)) >= count
 
     slow = engine(SLOW_BATCH=0.3)
-    assert kill_group_when(small.arguments(output, *slow), committed("00-", generator.randint(2, 5)))
+    assert kill_group_when(small.arguments(output, *slow), committed(SLOW_STAGE, generator.randint(2, 5)))
     first = manifests(output)
-    assert 2 <= len(first) < 10
-    time.sleep(1.0)
+    assert len(manifests(output, SLOW_STAGE)) < small.shards
     # The second driver is the local engine, killed in a later stage; Spark ends it.
     assert kill_group_when(small.arguments(output), committed("02-", 1))
     second = manifests(output)
@@ -196,8 +175,8 @@ def test_a_failing_task_is_told_without_a_stack(death, sample, tmp_path):
     (failures,) = output.glob("stages/*/failures.jsonl")
     entries = [json.loads(line) for line in failures.read_text().splitlines()]
     assert [(entry["task"], entry["attempt"]) for entry in entries] == [(1, 1), (1, 2)]
-    others = [path for path in manifests(output) if "/00-" in path]
-    assert len(others) == 3, "the tasks that could be done are done"
+    failed = failures.parent.name
+    assert len(manifests(output, failed)) == 3, "the tasks that could be done are done"
 
 
 HANGS = '''
@@ -251,7 +230,7 @@ def test_what_reaches_the_driver_does_not_grow_with_the_input(tmp_path):
     """Ten times the text in the same number of shards: the same bytes of results, and none of the text."""
     require_spark()
     recipe = tmp_path / "recipe.yaml"
-    recipe.write_text(SMALL_RECIPE.replace(" slow,", "").replace("100000", "100000000"))
+    recipe.write_text(SMALL_RECIPE.replace(" slow,", "").replace("shard_bytes: 1000", "shard_bytes: 2000"))
     found = []
     for factor in (1, 10):
         folder = tmp_path / str(factor)
