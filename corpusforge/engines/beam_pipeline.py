@@ -84,9 +84,9 @@ class _TaskFn(_StageFn):
 
     def attempt(self, task: int, moved_runs: Mapping[str, Sequence[Path]] | None) -> None:
         """Commit the task, or leave its error: one failed task does not end the job of all others."""
-        self.heartbeat.working_on(self.stage.id, task)
         context = TaskContext(self.plan, self.work.root, self.stage, task, self.heartbeat, moved_runs)
         try:
+            self.heartbeat.working_on(self.stage.id, task)
             execute(self.stage.body, context)
         except CorpusforgeError as error:
             self.note(task, {"kind": "refused", "status": error.exit_status, "error": str(error)})

@@ -22,6 +22,9 @@ class Work:
     root: str
     stage: int
     submission: str
+    """Names this job among those of the stage."""
+    session: str
+    """Names the driver's run."""
     watchdog_seconds: float
 
     @property
@@ -75,7 +78,7 @@ def heartbeat_of(work: Work) -> ReadHeartbeat | WatchedHeartbeat:
     """The heartbeat of this process; where no driver reads it, one with a monitor beside it."""
     global _process_heartbeat
     if _process_heartbeat is None:
-        _process_heartbeat = WatchedHeartbeat(work.root, work.watchdog_seconds)
+        _process_heartbeat = WatchedHeartbeat(work.root, work.watchdog_seconds, work.session)
     return _process_heartbeat
 
 

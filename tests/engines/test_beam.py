@@ -24,7 +24,8 @@ from corpusforge.plan import compile_plan
 from corpusforge.sample.command import write_sample
 
 needs_beam = pytest.mark.skipif(
-    importlib.util.find_spec("apache_beam") is None, reason="needs the extra beam (apache_beam is not installed)"
+    importlib.util.find_spec("apache_beam") is None,
+    reason="needs the extra beam (apache_beam is not installed)",
 )
 
 RUNNERS = {
@@ -66,7 +67,9 @@ def begun(run: Path, stage: str, delay: float):
 @needs_beam
 @pytest.mark.slow
 @pytest.mark.parametrize("runner", RUNNERS)
-def test_every_runner_gives_the_bytes_of_the_local_engine(runner, sample, core_recipe, finished_run, tmp_path):
+def test_every_runner_gives_the_bytes_of_the_local_engine(
+    runner, sample, core_recipe, finished_run, tmp_path
+):
     output = tmp_path / "run"
     done = run_cli(beam_command(core_recipe, sample, output, *RUNNERS[runner]))
     assert done.returncode == 0, done.stderr
@@ -96,7 +99,9 @@ def test_killed_inside_a_map_and_inside_a_reduce_and_resumed_gives_the_same_byte
 
 @needs_beam
 @pytest.mark.slow
-def test_started_on_the_local_engine_and_finished_on_a_portable_runner(sample, core_recipe, finished_run, tmp_path):
+def test_started_on_the_local_engine_and_finished_on_a_portable_runner(
+    sample, core_recipe, finished_run, tmp_path
+):
     output = tmp_path / "run"
     local = command(core_recipe, f"{sample}/warc/*.warc.gz", output, "--workers", "2")
     assert kill_group_when(local, begun(output, "bands-reduce", 0.0))
@@ -116,7 +121,9 @@ def processes_of(driver: psutil.Process) -> list[psutil.Process]:
 
 @needs_beam
 @pytest.mark.slow
-def test_a_worker_killed_in_mid_job_costs_an_attempt_and_nothing_else(sample, core_recipe, finished_run, tmp_path):
+def test_a_worker_killed_in_mid_job_costs_an_attempt_and_nothing_else(
+    sample, core_recipe, finished_run, tmp_path
+):
     output = tmp_path / "run"
     arguments = beam_command(core_recipe, sample, output, "--workers", "2")
     driver = subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
@@ -226,7 +233,11 @@ def test_the_watchdog_gives_up_one_document_and_the_run_goes_on(sample, tmp_path
     assert done.returncode == 0, done.stderr
     kills = [json.loads(line) for line in (output / "kills.jsonl").read_text().splitlines()]
     assert [(kill["step"], kill["source"]) for kill in kills] == [("stuck", "commoncrawl")]
-    lines = [json.loads(line) for path in (output / "quarantine").iterdir() for line in path.read_text().splitlines()]
+    lines = [
+        json.loads(line)
+        for path in (output / "quarantine").iterdir()
+        for line in path.read_text().splitlines()
+    ]
     given_up = [line["locator"] for line in lines if line["kind"] == "watchdog"]
     assert given_up == [kills[0]["locator"]]
     assert events(output, "task_failed") == []
@@ -285,7 +296,7 @@ def plan_of(core_recipe: Path, sample: Path):
 
 def test_without_beam_the_error_names_the_extra(monkeypatch, core_recipe, sample, tmp_path):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(MissingExtraError, match=r'engine beam.*corpusforge\[beam\]'):
+    with pytest.raises(MissingExtraError, match=r"engine beam.*corpusforge\[beam\]"):
         BeamEngine(plan_of(core_recipe, sample), str(tmp_path), None, 60.0, {})
 
 
@@ -302,6 +313,24 @@ def test_what_cannot_work_is_refused_before_anything_starts(options, message, co
     with pytest.raises(UsageError, match=message):
         BeamEngine(plan_of(core_recipe, sample), str(tmp_path / "run"), None, 60.0, options)
     assert not (tmp_path / "run").exists()
+
+
+CLOUD = {"runner": "DataflowRunner", "project": "some-project", "region": "europe-west1"}
+
+
+@needs_beam
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({}, "needs --engine-option temp_location="),
+        ({"temp_location": "/tmp"}, "temp_location is gs://BUCKET/FOLDER, not '/tmp'"),
+        ({"temp_location": "gs://B_/x"}, "temp_location is gs://"),
+        ({"temp_location": "gs://bucket/x", "staging_location": "gs://bucket"}, "staging_location is gs://"),
+    ],
+)
+def test_dataflow_never_gets_to_make_a_bucket_of_its_own(options, message, core_recipe, sample):
+    with pytest.raises(UsageError, match=message):
+        BeamEngine(plan_of(core_recipe, sample), "gs://bucket/run", None, 60.0, {**CLOUD, **options})
 
 
 @needs_beam
