@@ -59,6 +59,7 @@ def run_recipe(
     recipe.check()
     shards = list_shards(recipe, inputs)[:limit]
     plan = compile_plan(recipe, shards)
+    output = output.removeprefix("file://")
     layout = RunLayout(output)
     with claim.lock(layout):
         resumed = claim.claim(layout, recipe, plan, shards)

@@ -79,7 +79,12 @@ class Bundle:
 def make_bundle(
     recipe: Recipe, name: str, plugins: Sequence[Path], staging: str, job: str, installed: bool
 ) -> Bundle:
-    """Collect what `job` needs below `staging`. `installed`: leave the code out."""
+    """Collect what `job` needs below `staging`. `installed`: leave the code out.
+
+    Raises `UsageError` for two plugins of one name.
+    """
+    if len({path.name for path in plugins}) < len(plugins):
+        raise UsageError("two plugins have the same file name: they are staged into one folder")
     folder = storage.join(staging, "jobs", job)
     code = None
     if not installed:

@@ -112,11 +112,12 @@ def submit(run: Run, target: Target, staging: str | None, installed: bool, sessi
             if not is_repeated(error):  # the first answer was lost: the job is the one that was asked for
                 raise
 
-    insist(send, session.console, session.sleep)
     handle = SubmittedJob(cloud, job, target.cluster is None)
+    # Told before it is sent: whoever interrupts the sending does not know whether it arrived.
     session.console.print(
-        f"submitted; to follow it again: {handle.attach_command()}", markup=False, soft_wrap=True
+        f"submitting; to follow the job again: {handle.attach_command()}", markup=False, soft_wrap=True
     )
+    insist(send, session.console, session.sleep)
     return follow(handle, session)
 
 
@@ -164,10 +165,10 @@ def follow(handle: SubmittedJob, session: Session) -> int:
             _say_how_to_return(handle, session.console)
             return INTERRUPTED
     fetch_results(last, session)
-    return exit_status(last)
+    return exit_status(last, session.console)
 
 
-def exit_status(last: Snapshot) -> int:
+def exit_status(last: Snapshot, console: Console) -> int:
     """The exit status of the run: what its driver left; else 0, or 130 for a cancelled job.
 
     Raises `RunFailedError` when the job failed before its driver could say anything.
@@ -175,8 +176,9 @@ def exit_status(last: Snapshot) -> int:
     if last.outcome == "cancelled":
         return INTERRUPTED
     location = last.argument("--result")
-    if location is not None and storage.exists(location):
-        left = int(json.loads(storage.read_bytes(location))["exit_status"])
+    result = None if location is None else _read(location, console)
+    if result is not None:
+        left = int(json.loads(result)["exit_status"])
         if left != 0 or last.outcome == "done":
             return left
     if last.outcome == "done":
@@ -191,11 +193,21 @@ def fetch_results(last: Snapshot, session: Session) -> None:
         return
     folder = session.report_to or Path(last.job)
     for name in FETCHED:
-        location = RunLayout(output).file(name)
-        if not storage.exists(location):
+        data = _read(RunLayout(output).file(name), session.console)
+        if data is None:
             continue
-        storage.commit_bytes(str(folder / name), storage.read_bytes(location))
+        storage.commit_bytes(str(folder / name), data)
         session.console.print(f"fetched {folder / name}", markup=False, soft_wrap=True)
+
+
+def _read(location: str, console: Console) -> bytes | None:
+    """A file of the store; None where there is none, or with a word where the store fails."""
+    try:
+        return storage.read_bytes(location) if storage.exists(location) else None
+    except Exception as error:
+        # Each store's library has exceptions of its own; the job is over, and its end is still to be told.
+        console.print(f"cannot read {location}: {error}", markup=False, soft_wrap=True)
+        return None
 
 
 def _prepare(

@@ -108,6 +108,12 @@ class Follower:
                 except Exception as error:
                     early = is_missing(error) and not self._shown_state and waited < APPEARS_SECONDS
                     if not (early or is_passing(error) or is_rate_limit(error)):
+                        if self._shown_state:
+                            self._console.print(
+                                f"following ends, the job goes on; again with\n  {self._job.attach_command()}",
+                                markup=False,
+                                soft_wrap=True,
+                            )
                         raise
                     if waited >= PATIENCE_SECONDS:
                         raise ConnectionLostError(

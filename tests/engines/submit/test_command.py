@@ -242,6 +242,49 @@ def test_attach_to_nothing_is_a_usage_error(place: Place, dataproc_server: Calla
         attach("p", "r", "nobody", False, place.session(dataproc_server("DONE")))
 
 
+def test_a_permission_that_ends_is_told_with_the_way_back(
+    place: Place, dataproc_server: Callable[..., Any]
+) -> None:
+    import grpc
+
+    server = dataproc_server("RUNNING", "DONE")
+    session = place.session(server)
+
+    def sleep(seconds: float) -> None:
+        server.errors = {"GetJob": [(grpc.StatusCode.UNAUTHENTICATED, "token expired")]}
+
+    session.sleep = sleep
+    with pytest.raises(UsageError, match="token expired"):
+        submit(place.run, CLUSTER, None, False, session)
+    assert "the job goes on; again with\n  corpusforge attach" in place.text.getvalue()
+
+
+def test_results_that_cannot_be_read_do_not_hide_the_end(
+    place: Place, dataproc_server: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from corpusforge import storage
+
+    def refuse(location: str) -> bytes:
+        raise RuntimeError("503 from the store")
+
+    server = dataproc_server("DONE")
+    server.on_submit = place.leave(0, "report.html")
+    monkeypatch.setattr(storage, "read_bytes", refuse)
+    assert submit(place.run, CLUSTER, None, False, place.session(server)) == 0
+    assert place.text.getvalue().count("503 from the store") == 2
+
+
+def test_plugins_of_one_name_are_refused(place: Place, tmp_path: Path) -> None:
+    run = Run(
+        place.run.recipe,
+        place.run.inputs,
+        place.run.output,
+        [tmp_path / "a" / "x.py", tmp_path / "b" / "x.py"],
+    )
+    with pytest.raises(UsageError, match="same file name"):
+        describe(run, CLUSTER, None, False)
+
+
 def test_code_is_uploaded_once(place: Place, dataproc_server: Callable[..., Any]) -> None:
     for _ in range(2):
         server = dataproc_server("DONE")
