@@ -17,7 +17,7 @@ import pyarrow as pa
 from pydantic import Field
 
 from corpusforge.errors import MissingExtraError, MissingModelError
-from corpusforge.kernels.fasttext_words import are_blank
+from corpusforge.kernels.word_table import are_blank
 from corpusforge.models.fasttext_model import FastTextModel
 from corpusforge.models.normalization import cut
 from corpusforge.models.store import find, sha256_of

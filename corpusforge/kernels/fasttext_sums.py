@@ -18,7 +18,7 @@ import numpy.typing as npt
 from numba import njit, types
 
 from corpusforge.kernels.array_types import INT64, READ_INT32, READ_INT64, READ_UINT8, READ_UINT64
-from corpusforge.kernels.fasttext_words import MATRIX, is_space
+from corpusforge.kernels.word_table import is_space
 
 Bytes = npt.NDArray[np.uint8]
 Int32 = npt.NDArray[np.int32]
@@ -33,6 +33,7 @@ some were pruned, and the longest n-gram of words."""
 LABEL = -1
 """Number of rows of a token that is a label and no word."""
 
+MATRIX = types.Array(types.float32, 2, "C")
 READ_MATRIX = types.Array(types.float32, 2, "C", readonly=True)
 
 _BASIS = np.uint64(2166136261)
@@ -111,7 +112,74 @@ def _reciprocal(divisor: int) -> tuple[np.uint64, np.uint64]:
     shift = np.uint64(32)
     while (np.int64(2) << np.int64(shift - np.uint64(32))) <= divisor:
         shift += np.uint64(1)
-    return (np.uint64(1) << shift) // np.uint64(max(divisor, 1)) + np.uint64(1), shift
+    return np.uint64((np.uint64(1) << shift) // np.uint64(max(divisor, 1)) + np.uint64(1)), shift
+
+
+@njit(types.int64(types.int64, READ_UINT64, READ_INT32), cache=True, nogil=True)
+def _rank(bucket: int, kept: UInt64, before: Int32) -> np.int64:
+    """Number of kept buckets before a kept one; the bucket itself where all are kept."""
+    if len(kept) == 0:
+        return np.int64(bucket)
+    below = (np.uint64(1) << np.uint64(bucket & 63)) - np.uint64(1)
+    return np.int64(np.int64(before[bucket >> 6]) + _ones(kept[bucket >> 6] & below))
+
+
+@njit(
+    types.int64(
+        types.uint8[::1],
+        types.int64,
+        types.boolean,
+        types.int64,
+        types.int64,
+        types.int64,
+        types.uint64,
+        types.uint64,
+        READ_UINT64,
+        types.int32[::1],
+        types.int64,
+    ),
+    cache=True,
+    nogil=True,
+)
+def _character_buckets(
+    text: Bytes,
+    size: int,
+    is_ascii: bool,
+    shortest: int,
+    longest: int,
+    buckets: int,
+    factor: np.uint64,
+    shift: np.uint64,
+    kept: UInt64,
+    found: Int32,
+    count: np.int64,
+) -> np.int64:
+    """Write the kept buckets of the character n-grams of ``text[:size]`` from ``found[count]`` on; new count."""
+    pruned = len(kept) > 0
+    for first in range(size):
+        if not is_ascii and text[first] & 0xC0 == 0x80:
+            continue
+        state = _BASIS
+        at = first
+        for length in range(1, longest + 1):
+            if at >= size:
+                break
+            state = _add_byte(state, text[at])
+            at += 1
+            while not is_ascii and at < size and text[at] & 0xC0 == 0x80:
+                state = _add_byte(state, text[at])
+                at += 1
+            if length < shortest or (length == 1 and (first == 0 or at == size)):
+                continue
+            bucket = np.int64(state) - np.int64((state * factor) >> shift) * buckets
+            bucket += buckets if bucket < 0 else 0
+            # Most buckets are pruned, without a pattern: counting costs less than branching.
+            found[count] = bucket
+            if pruned:
+                count += np.int64((kept[bucket >> 6] >> np.uint64(bucket & 63)) & np.uint64(1))
+            else:
+                count += np.int64(1)
+    return count
 
 
 @njit(
@@ -146,7 +214,7 @@ def word_rows(
     labels. Time and memory grow with the words' bytes.
     """
     words, shortest, longest = settings[WORDS], settings[SHORTEST], settings[LONGEST]
-    buckets, pruned = settings[BUCKETS], settings[PRUNED] != 0
+    buckets = settings[BUCKETS]
     factor, shift = _reciprocal(buckets)
     longest_word = np.int64(0)
     bound = np.int64(0)
@@ -161,42 +229,34 @@ def word_rows(
     for word in range(len(starts)):
         start, end = starts[word], ends[word]
         entry = find_entry(data, start, end, names, name_offsets, table)
-        size = end - start + 2
         if entry >= words or (entry < 0 and _looks_like_label(data, start, end)):
             counts[word] = LABEL
-            size = 0
         elif entry >= 0:
             rows[found] = entry
             found += 1
+        others = np.uint8(0)
         text[0] = _LESS_THAN
-        for place in range(size - 2):
-            text[place + 1] = data[start + place]
-        text[size - 1] = _GREATER_THAN
-        for first in range(size if longest > 0 else 0):
-            if text[first] & 0xC0 == 0x80:
-                continue
-            state = _BASIS
-            at = first
-            for length in range(1, longest + 1):
-                if at >= size:
-                    break
-                state = _add_byte(state, text[at])
-                at += 1
-                while at < size and text[at] & 0xC0 == 0x80:
-                    state = _add_byte(state, text[at])
-                    at += 1
-                if length < shortest or (length == 1 and (first == 0 or at == size)):
-                    continue
-                row = np.int64(state) - np.int64((state * factor) >> shift) * buckets
-                row += buckets if row < 0 else 0
-                if pruned:
-                    item = kept[row >> 6]
-                    bit = np.uint64(1) << np.uint64(row & 63)
-                    if item & bit == 0:
-                        continue
-                    row = np.int64(before[row >> 6]) + _ones(item & (bit - np.uint64(1)))
-                rows[found] = words + row
-                found += 1
+        for place in range(start, end):
+            text[place - start + 1] = data[place]
+            others |= data[place]
+        text[end - start + 1] = _GREATER_THAN
+        first_bucket = found
+        if counts[word] != LABEL and longest > 0:
+            found = _character_buckets(
+                text,
+                end - start + 2,
+                others < 0x80,
+                shortest,
+                longest,
+                buckets,
+                factor,
+                shift,
+                kept,
+                rows,
+                found,
+            )
+        for place in range(first_bucket, found):
+            rows[place] = words + _rank(np.int64(rows[place]), kept, before)
         offsets[word + 1] = found
         if counts[word] != LABEL:
             counts[word] = found - offsets[word]
@@ -246,7 +306,7 @@ def sum_spans(
 ) -> tuple[Float32, Int64]:
     """Sum the vectors of each span's words, in order: sums float32[s, d] and rows int64[s].
 
-    `offsets`, `places` as `corpusforge.kernels.fasttext_words.find_words` gives them; `held` float32[c, d] and
+    `offsets`, `places` as `corpusforge.kernels.word_table.find_words` gives them; `held` float32[c, d] and
     `held_rows` int32[c] by slot of the table, `outside` and `outside_rows` for words without one.
     """
     spans = len(offsets) - 1
@@ -295,19 +355,16 @@ def add_word_ngrams(
     The words of span i, its end of sentence included and its labels left out, have the `word_hash`
     ``hashes[offsets[i]:offsets[i + 1]]``.
     """
-    words, buckets, pruned = settings[WORDS], settings[BUCKETS], settings[PRUNED] != 0
+    words, buckets = settings[WORDS], settings[BUCKETS]
     for span in range(len(offsets) - 1):
         for first in range(offsets[span], offsets[span + 1]):
             state = _extend_sign(hashes[first])
             for last in range(first + 1, min(offsets[span + 1], first + settings[WORD_NGRAMS])):
                 state = state * _WORD_MULTIPLIER + _extend_sign(hashes[last])
-                row = np.int64(state % np.uint64(max(buckets, 1)))
-                if pruned:
-                    item = kept[row >> 6]
-                    bit = np.uint64(1) << np.uint64(row & 63)
-                    if item & bit == 0:
-                        continue
-                    row = np.int64(before[row >> 6]) + _ones(item & (bit - np.uint64(1)))
+                bucket = np.int64(state % np.uint64(max(buckets, 1)))
+                if len(kept) > 0 and (kept[bucket >> 6] >> np.uint64(bucket & 63)) & np.uint64(1) == 0:
+                    continue
+                row = _rank(bucket, kept, before)
                 rows[span] += 1
                 for column in range(matrix.shape[1]):
                     sums[span, column] += matrix[words + row, column]

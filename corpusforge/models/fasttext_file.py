@@ -74,7 +74,8 @@ def read_fasttext_file(path: Path) -> FastTextFile:
     if min(size, words, labels) < 0 or words + labels != size or labels < 1 or not -1 <= pruned <= buckets:
         raise ValueError("its dictionary is out of range")
     names, name_offsets, counts, spelled = reader.dictionary(size, words)
-    kept, before, rows = _index_buckets(reader.array(np.int32, 2 * max(pruned, 0)).reshape(-1, 2), buckets)
+    pairs = reader.array(np.int32, 2 * max(pruned, 0)).reshape(-1, 2)
+    kept, before, rows = _index_buckets(pairs, buckets, pruned >= 0)
     quantised = reader.flag()
     if pruned >= 0 and not quantised:
         raise ValueError("it is pruned but not quantised")
@@ -106,7 +107,7 @@ def read_fasttext_file(path: Path) -> FastTextFile:
     )
 
 
-def _index_buckets(pairs: Int32, buckets: int) -> tuple[UInt64, Int32, Int32]:
+def _index_buckets(pairs: Int32, buckets: int, is_pruned: bool) -> tuple[UInt64, Int32, Int32]:
     """Make of (bucket, row) pairs int32[n, 2] the bit set, its running counts, and the rows in order."""
     pairs = pairs[np.argsort(pairs[:, 0], kind="stable")]
     numbers, rows = pairs[:, 0].astype(np.int64), np.ascontiguousarray(pairs[:, 1])
@@ -114,7 +115,7 @@ def _index_buckets(pairs: Int32, buckets: int) -> tuple[UInt64, Int32, Int32]:
         raise ValueError("its index of buckets is out of range")
     if (np.diff(numbers) == 0).any():
         raise ValueError("its index of buckets names one twice")
-    kept = np.zeros((buckets + 63) // 64, np.uint64)
+    kept = np.zeros((buckets + 63) // 64 if is_pruned else 0, np.uint64)
     np.bitwise_or.at(kept, numbers >> 6, np.uint64(1) << (numbers & 63).astype(np.uint64))
     before = np.searchsorted(numbers, np.arange(len(kept), dtype=np.int64) * 64).astype(np.int32)
     return kept, before, rows

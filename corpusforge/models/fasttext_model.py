@@ -22,7 +22,7 @@ from corpusforge.kernels.fasttext_sums import (
     word_hash,
     word_rows,
 )
-from corpusforge.kernels.fasttext_words import END_OF_SENTENCE, find_words, keep_used
+from corpusforge.kernels.word_table import as_blocks, find_words, keep_used
 from corpusforge.models.fasttext_file import read_fasttext_file
 
 Bytes = npt.NDArray[np.uint8]
@@ -30,13 +30,17 @@ Int32 = npt.NDArray[np.int32]
 Int64 = npt.NDArray[np.int64]
 Float32 = npt.NDArray[np.float32]
 
-CACHE_SLOTS = 1 << 18
+END_OF_SENTENCE = b"</s>"
+"""The word that fastText puts at the end of every line; it reads nothing behind one."""
+
+CACHE_SLOTS = 1 << 16
 """Most slots of the table of word sums; up to three quarters are filled."""
 
-CACHE_BYTES = 1 << 26
+CACHE_BYTES = 1 << 25
 """Most bytes of the sums that are kept."""
 
 
+_END_KEY = np.uint64(int.from_bytes(END_OF_SENTENCE, "little"))
 _END = np.frombuffer(END_OF_SENTENCE, np.uint8)
 _END_HASH = np.uint64(word_hash(_END, 0, len(_END)))
 
@@ -96,9 +100,15 @@ class FastTextModel:
             if self._held[0] > len(self._keys) // 2:
                 self._thin_out()
             offsets, places, new_starts, new_ends, new_slots, stopped = find_words(
-                data, starts, ends, self._keys, self._used, self._held
+                as_blocks(data), starts, ends, False, _END_KEY, self._keys, self._used, self._held
             )
-            outside, outside_rows = self._sum_words(data, new_starts, new_ends, new_slots)
+            try:
+                outside, outside_rows = self._sum_words(data, new_starts, new_ends, new_slots)
+            except BaseException:
+                # The table must not hold words whose sums are missing.
+                self._keys.fill(0)
+                self._held.fill(0)
+                raise
             sums, rows = sum_spans(offsets, places, self._sums_held, self._rows_held, outside, outside_rows)
             if self.file.settings[WORD_NGRAMS] > 1:
                 word_rows_of = np.where(
@@ -162,10 +172,8 @@ class FastTextModel:
 
     def _thin_out(self) -> None:
         """Keep the words that were met more than once since the last time."""
-        keys, sums, rows = (
-            np.zeros_like(self._keys),
-            np.zeros_like(self._sums_held),
-            np.zeros_like(self._rows_held),
-        )
-        keep_used(self._keys, self._sums_held, self._rows_held, self._used, self._held, keys, sums, rows)
-        self._keys, self._sums_held, self._rows_held = keys, sums, rows
+        keys = np.zeros_like(self._keys)
+        old, new = keep_used(self._keys, self._used, self._held, keys)
+        self._keys = keys
+        self._sums_held[new] = self._sums_held[old]
+        self._rows_held[new] = self._rows_held[old]

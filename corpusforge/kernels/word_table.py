@@ -1,8 +1,8 @@
-"""Words of spans as fastText splits them, looked up in a table that is kept from batch to batch.
+"""Words of spans of text, looked up in a table that is kept from batch to batch.
 
-The table is open, probed linearly, and its keys are the words themselves: up to 32 bytes, padded with NUL, which
-no word holds. So a hit needs no further check. Longer words, and words that find the table full, are new every
-time. A batch only adds to the table; `keep_used` thins it out between batches.
+The table is open, probed linearly, and its keys are the words themselves, up to 31 bytes and their number, so a
+hit needs no further check. Longer words, and words that find the table full, are new every time. A batch only
+adds to the table; `keep_used` thins it out between batches.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit, types
 
-from corpusforge.kernels.array_types import INT64, READ_INT64, READ_UINT8
+from corpusforge.kernels.array_types import INT64, READ_INT64, READ_UINT8, READ_UINT64
 from corpusforge.kernels.hash64 import SEQUENCE, mix
 from corpusforge.kernels.unicode_table import CLASSES, SPACE, decode
 
@@ -19,21 +19,15 @@ Bytes = npt.NDArray[np.uint8]
 Int32 = npt.NDArray[np.int32]
 Int64 = npt.NDArray[np.int64]
 UInt64 = npt.NDArray[np.uint64]
-Float32 = npt.NDArray[np.float32]
 
-END_OF_SENTENCE = b"</s>"
-"""The word that fastText puts at the end of every line; it reads nothing behind one."""
-
-KEY_BYTES = 32
+KEY_BYTES = 31
 """Longest word that the table holds."""
 
 KEYS = types.Array(types.uint64, 2, "C")
-MATRIX = types.Array(types.float32, 2, "C")
-
-_END_KEY = np.uint64(int.from_bytes(END_OF_SENTENCE, "little"))
 _MAXIMUM_PROBES = 16
 _SPACE = 0x20
 _TAB, _CARRIAGE_RETURN = 0x09, 0x0D
+_ONES = np.uint64(0x0101010101010101)
 _READ_UINT16 = types.Array(types.uint16, 1, "C", readonly=True)
 _BLANKS = CLASSES & SPACE
 _BLANKS[0x1C:0x20] = SPACE
@@ -62,8 +56,34 @@ def _are_blank(
 
 @njit(types.boolean(types.uint8), cache=True, nogil=True)
 def is_space(byte: int) -> bool:
-    """Bytes that part words for fastText: space, tab to carriage return, and NUL."""
+    """Space, tab to carriage return, and NUL: what parts words for fastText."""
     return byte == _SPACE or _TAB <= byte <= _CARRIAGE_RETURN or byte == 0
+
+
+@njit(types.uint64(READ_UINT64, types.int64), cache=True, nogil=True)
+def _eight_bytes(blocks: UInt64, at: int) -> np.uint64:
+    """Bytes ``at:at + 8``, the first one lowest."""
+    shift = np.uint64((at & 7) * 8)
+    # Two shifts, as one by 64 is not defined.
+    high = (blocks[(at >> 3) + 1] << np.uint64(1)) << (np.uint64(63) - shift)
+    return np.uint64((blocks[at >> 3] >> shift) | high)
+
+
+@njit(types.uint64(types.uint64, types.boolean), cache=True, nogil=True)
+def _bytes_before_space(block: np.uint64, only_space: bool) -> np.uint64:
+    """Number of bytes before the first one that parts words, 8 where there is none.
+
+    One subtraction marks the bytes below 0x21, and sometimes a 0x21 behind one; each marked one is looked at.
+    """
+    marks = (block - _ONES * np.uint64(0x21)) & ~block & (_ONES << np.uint64(7))
+    while marks:
+        first = marks & (~marks + np.uint64(1))
+        count = ((((first >> np.uint64(7)) - np.uint64(1)) & _ONES) * _ONES) >> np.uint64(56)
+        byte = np.uint8((block >> (count << np.uint64(3))) & np.uint64(0xFF))
+        if byte == _SPACE or (not only_space and is_space(byte)):
+            return np.uint64(count)
+        marks ^= first
+    return np.uint64(8)
 
 
 @njit(types.uint64(types.uint64, types.uint64, types.uint64, types.uint64), cache=True, nogil=True)
@@ -71,22 +91,39 @@ def _hash_key(first: np.uint64, second: np.uint64, third: np.uint64, fourth: np.
     return np.uint64(mix(((first * SEQUENCE + second) * SEQUENCE + third) * SEQUENCE + fourth))
 
 
+def as_blocks(data: Bytes) -> UInt64:
+    """Copy bytes to items of eight, the first one lowest, with room behind them, uint64[len(data) // 8 + 2]."""
+    blocks = np.empty(len(data) // 8 + 2, np.dtype("<u8"))
+    blocks[-2:] = 0
+    blocks.view(np.uint8)[: len(data)] = data
+    return blocks.astype(np.uint64, copy=False)
+
+
 @njit(
     types.Tuple((INT64, types.int32[::1], INT64, INT64, types.int32[::1], types.uint8[::1]))(
-        READ_UINT8, READ_INT64, READ_INT64, KEYS, types.uint8[::1], INT64
+        READ_UINT64, READ_INT64, READ_INT64, types.boolean, types.uint64, KEYS, types.uint8[::1], INT64
     ),
     cache=True,
     nogil=True,
 )
 def find_words(
-    data: Bytes, starts: Int64, ends: Int64, keys: UInt64, used: Bytes, held: Int64
+    blocks: UInt64,
+    starts: Int64,
+    ends: Int64,
+    only_space: bool,
+    stop: np.uint64,
+    keys: UInt64,
+    used: Bytes,
+    held: Int64,
 ) -> tuple[Int64, Int32, Int64, Int64, Int32, Bytes]:
-    """Split s spans at space, tab to carriage return, and NUL, and look the words up.
+    """Split s spans at space (and at the other bytes of `is_space`, unless `only_space`), and look the words up.
 
-    `starts`, `ends` int64[s]: byte positions in `data`; `keys` uint64[c, 4], `used` uint8[c] (lookups up to 2)
-    and `held` int64[1] are the table, c a power of two. Returns `offsets` int64[s + 1] of the spans' words,
-    `places` int32[t], a slot of the table or ~k for the k-th new word without one, the new words' starts and
-    ends int64[m] and their slots or -1, int32[m], and uint8[s] that is 1 where a span holds ``</s>``.
+    `blocks` uint64 holds the text eight bytes an item, the first one lowest, with one item more behind it;
+    `starts`, `ends` int64[s] are byte positions in it; `stop` is a word of up to 7 bytes as such an item, behind
+    which a span is not read, or 0; `keys` uint64[c, 4], `used` uint8[c] (lookups up to 2) and `held` int64[1]
+    are the table, c a power of two. Returns `offsets` int64[s + 1] of the spans' words, `places` int32[t], a
+    slot of the table or ~k for the k-th new word without one, the new words' starts and ends int64[m] and their
+    slots or -1, int32[m], and uint8[s] that is 1 where a span holds the word `stop`.
     """
     bound = np.int64(0)
     for span in range(len(starts)):
@@ -103,34 +140,38 @@ def find_words(
     for span in range(len(starts)):
         at, end = starts[span], ends[span]
         while at < end:
-            if is_space(data[at]):
+            byte = np.uint8(blocks[at >> 3] >> np.uint64((at & 7) * 8))
+            if byte == _SPACE or (not only_space and is_space(byte)):
                 at += 1
                 continue
             start = at
             first = second = third = fourth = np.uint64(0)
-            while at < end:
-                byte = data[at]
-                if is_space(byte):
+            size = np.int64(8)
+            while size == 8 and at < end:
+                block = _eight_bytes(blocks, at)
+                size = min(np.int64(_bytes_before_space(block, only_space)), end - at)
+                if size == 0:
                     break
-                item = np.uint64(byte) << np.uint64(((at - start) & 7) * 8)
-                if at - start < 8:
-                    first |= item
-                elif at - start < 16:
-                    second |= item
-                elif at - start < 24:
-                    third |= item
+                block &= ~np.uint64(0) >> np.uint64(64 - 8 * size)
+                if at == start:
+                    first = block
+                elif at == start + 8:
+                    second = block
+                elif at == start + 16:
+                    third = block
                 else:
-                    fourth |= item
-                at += 1
-            if first == _END_KEY and at - start == 4:
+                    fourth = block
+                at += size
+            if stop != 0 and first == stop and at - start < 8:
                 stopped[span] = 1
                 break
             place = np.int64(-1)
             is_new = True
             if at - start <= KEY_BYTES:
+                fourth |= np.uint64(at - start) << np.uint64(56)
                 slot = _hash_key(first, second, third, fourth) & mask
                 for _ in range(_MAXIMUM_PROBES):
-                    if keys[slot, 0] == 0:
+                    if keys[slot, 3] == 0:
                         if held[0] < limit:
                             place = np.int64(slot)
                             keys[slot, 0], keys[slot, 1] = first, second
@@ -164,39 +205,32 @@ def find_words(
 
 
 @njit(
-    types.void(KEYS, MATRIX, types.int32[::1], types.uint8[::1], INT64, KEYS, MATRIX, types.int32[::1]),
+    types.Tuple((types.int32[::1], types.int32[::1]))(KEYS, types.uint8[::1], INT64, KEYS),
     cache=True,
     nogil=True,
 )
-def keep_used(
-    keys: UInt64,
-    sums: Float32,
-    rows: Int32,
-    used: Bytes,
-    held: Int64,
-    new_keys: UInt64,
-    new_sums: Float32,
-    new_rows: Int32,
-) -> None:
+def keep_used(keys: UInt64, used: Bytes, held: Int64, new_keys: UInt64) -> tuple[Int32, Int32]:
     """Copy the words that were found again since the last time to an empty table, as long as it is under half full.
 
-    `sums` float32[c, d] and `rows` int32[c] are what the table holds of each word; `held` and `used` are set to
-    what the new table is.
+    Sets `held` and `used` to what the new table is. Returns the old and the new slots of what was copied,
+    int32[k] each.
     """
     mask = np.uint64(len(keys) - 1)
     copied = np.int64(0)
+    old_slots = np.empty(len(keys) // 2, np.int32)
+    new_slots = np.empty(len(keys) // 2, np.int32)
     for old in range(len(keys)):
         if used[old] < 2 or copied >= len(keys) // 2:
             continue
         slot = _hash_key(keys[old, 0], keys[old, 1], keys[old, 2], keys[old, 3]) & mask
-        while new_keys[slot, 0] != 0:
+        while new_keys[slot, 3] != 0:
             slot = (slot + np.uint64(1)) & mask
         for item in range(4):
             new_keys[slot, item] = keys[old, item]
-        for column in range(sums.shape[1]):
-            new_sums[slot, column] = sums[old, column]
-        new_rows[slot] = rows[old]
+        old_slots[copied] = old
+        new_slots[copied] = slot
         copied += 1
-    for slot in range(len(keys)):
-        used[slot] = 1 if new_keys[slot, 0] != 0 else 0
+    for place in range(len(keys)):
+        used[place] = 1 if new_keys[place, 3] != 0 else 0
     held[0] = copied
+    return old_slots[:copied], new_slots[:copied]
