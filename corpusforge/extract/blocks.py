@@ -15,22 +15,28 @@ from importlib import resources
 import numpy as np
 import numpy.typing as npt
 
+from corpusforge.extract.html import clean_text
 from corpusforge.extract.metadata import page_date, page_language, page_title
-from corpusforge.kernels.html_blocks import CHARACTERS, LINKED, Walked
+from corpusforge.kernels.html_blocks import CHARACTERS, LINKED, PREFORMATTED, Walked
 from corpusforge.kernels.html_features import FEATURES, block_features
 from corpusforge.kernels.html_trees import join_blocks, score_trees
+
+PARAGRAPH = 80
+"""Code points outside of links from which a block may be a paragraph."""
 
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """Trees int32[n, 4] and int32[t] as `corpusforge.kernels.html_trees.score_trees` takes them.
+    """Trees int32[n, 4] and int32[t], and when to stop, as `corpusforge.kernels.html_trees.score_trees` takes them.
 
-    Blocks that score `threshold` or more (millionths of a logit) are kept. Where no block does, those are that come
-    within `margin` of the best paragraph, if that scores `least`.
+    Blocks that score `threshold` or more (millionths of a logit) are kept. Where these hold less than a tenth of the
+    text that is no link, so are those that come within `margin` of the best paragraph, if that scores `least`.
     """
 
     nodes: npt.NDArray[np.int32]
     roots: npt.NDArray[np.int32]
+    looked: int
+    hopeless: int
     threshold: int
     margin: int
     least: int
@@ -60,7 +66,23 @@ def block_model() -> Model:
     inner = nodes[:, 0] >= 0
     nodes[inner, 0] = np.array([columns[name] for name in stored["features"]], np.int32)[nodes[inner, 0]]
     roots = np.array(stored["roots"], np.int32)
-    return Model(nodes, roots, stored["threshold"], stored["margin"], stored["least"])
+    numbers = (int(stored[name]) for name in ("looked", "hopeless", "threshold", "margin", "least"))
+    return Model(nodes, roots, *numbers)
+
+
+def choose_blocks(
+    blocks: npt.NDArray[np.int64], scores: npt.NDArray[np.int64], threshold: int, margin: int, least: int
+) -> npt.NDArray[np.bool_]:
+    """Tell from scores int64[b] which blocks are kept, bool[b]; the numbers are those of `Model`."""
+    kept: npt.NDArray[np.bool_] = scores >= threshold
+    plain = blocks[:, CHARACTERS] - blocks[:, LINKED]
+    if int(plain[kept].sum()) * 10 >= int(plain.sum()):
+        return kept
+    paragraphs = scores[plain >= PARAGRAPH]
+    best = int(paragraphs.max()) if len(paragraphs) else least - 1
+    if best >= least:
+        kept |= scores >= best - margin
+    return kept
 
 
 def keep_blocks(walked: Walked, title: str, model: Model) -> npt.NDArray[np.bool_]:
@@ -69,14 +91,8 @@ def keep_blocks(walked: Walked, title: str, model: Model) -> npt.NDArray[np.bool
         return np.zeros(0, np.bool_)
     name = np.frombuffer(" ".join(title.split()).encode("utf-8", "replace"), np.uint8)
     table = block_features(walked.text, walked.blocks, walked.elements, name)
-    scores = score_trees(table, model.nodes, model.roots)
-    kept = scores >= model.threshold
-    plain = walked.blocks[:, CHARACTERS] - walked.blocks[:, LINKED]
-    if int(plain[kept].sum()) * 10 >= int(plain.sum()):
-        return kept
-    paragraphs = scores[plain >= 80]
-    best = int(paragraphs.max()) if len(paragraphs) else model.least - 1
-    return kept | (scores >= best - model.margin) if best >= model.least else kept
+    scores = score_trees(table, model.nodes, model.roots, model.looked, model.hopeless)
+    return choose_blocks(walked.blocks, scores, model.threshold, model.margin, model.least)
 
 
 def extract_blocks(
@@ -84,13 +100,14 @@ def extract_blocks(
 ) -> Extracted:
     """Take text, title, date and language of a page in UTF-8 that was walked over."""
     title = page_title(page, walked.marks)
-    if main_content:
-        kept = keep_blocks(walked, title, block_model())
-    else:
-        kept = np.ones(len(walked.blocks), np.bool_)
-    joined = join_blocks(walked.text, walked.blocks, walked.elements, kept, bullets)
+    every = np.ones(len(walked.blocks), np.bool_)
+    kept = keep_blocks(walked, title, block_model()) if main_content else every
+    text = bytes(join_blocks(walked.text, walked.blocks, walked.elements, kept, bullets)).decode(
+        "utf-8", "replace"
+    )
+    is_verbatim = bool(walked.blocks[kept, PREFORMATTED].any())
     return Extracted(
-        bytes(joined).decode("utf-8", "replace"),
+        clean_text(text) if is_verbatim else text.strip(" "),
         title,
         page_date(page, walked.marks, url),
         page_language(page, walked.marks),

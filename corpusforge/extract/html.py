@@ -2,8 +2,8 @@
 
 Resiliparse (Bevendorff et al., "Elastic ChatNoir", ECIR 2018) parses by the HTML standard and keeps the main
 content; its cost is linear for sane pages, and quadratic in depth, attributes and options, so hostile pages are
-refused by a scan beforehand (`corpusforge.kernels.html_scan`). Trafilatura (Barbaresi, ACL 2021) is slower by an order of
-magnitude and may be chosen instead.
+refused by a scan beforehand (`corpusforge.kernels.html_scan`). Trafilatura (Barbaresi, ACL 2021) is slower by an
+order of magnitude and may be chosen instead. The package's own extractor is in `corpusforge.extract.blocks`.
 """
 
 from __future__ import annotations

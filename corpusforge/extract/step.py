@@ -23,7 +23,7 @@ from corpusforge.extract.html import (
     walk_page,
 )
 from corpusforge.kernels.html_scan import CAPACITY
-from corpusforge.sources.charset import decode
+from corpusforge.sources.charset import decode_to_utf8
 from corpusforge.step import LiveRows, MapStep, Measured, Rule, RunContext, Signal, StepParameters
 
 HTML_TYPES = frozenset({"text/html", "application/xhtml+xml"})
@@ -190,18 +190,20 @@ class Extract(MapStep):
             raise PageLimitError(
                 "page_too_large", f"a payload of {len(payload)} bytes, more than {self._limits.max_bytes}"
             )
-        decoded = decode(payload, charset, is_html)
-        page = _Page(html_bytes=len(payload), replacement_characters=decoded.replacement_characters)
+        html, replaced = decode_to_utf8(payload, charset, is_html)
+        page = _Page(html_bytes=len(payload), replacement_characters=replaced)
         if not is_html:
-            page.text = clean_text(decoded.text)
+            # The white space of a program is its author's.
+            page.text = (
+                html.decode("utf-8") if content_type == "text/x-source" else clean_text(html.decode("utf-8"))
+            )
             return page
-        html = decoded.text.encode("utf-8")
         if self._by_blocks:
             self._fill_by_blocks(page, html)
             return page
         shape = measure_page(html, self._limits)
         page.nodes, page.depth = shape.nodes, shape.depth
-        title, text = self._extract(decoded.text)
+        title, text = self._extract(html.decode("utf-8"))
         page.text = clean_text(text)
         page.title = clean_title(title) or None
         return page
@@ -211,7 +213,7 @@ class Extract(MapStep):
         walked = walk_page(html, self._limits)
         page.nodes, page.depth = walked.shape.nodes, walked.shape.depth
         extracted = extract_blocks(html, walked, parameters.main_content, parameters.list_bullets)
-        page.text = clean_text(extracted.text)
+        page.text = extracted.text
         page.title = clean_title(extracted.title) or None
         page.published = extracted.published
         page.language = extracted.language

@@ -56,9 +56,10 @@ from corpusforge.kernels.html_tokens import (
 PARENT, TAG, MASK, DEPTH, INHERITED, LISTS, ITEMS = 0, 1, 2, 3, 4, 5, 6
 ELEMENT_COLUMNS = 7
 
-# Columns of the table of blocks: range in the text, the element it stands in, code points, those within links (white space aside), words
-# (white space between them), punctuation that ends clauses, digits, upper-case letters, the item's bullet (0: none,
-# -1: a bullet, else a number), kind of the line, line breaks inside, elements opened since the block before.
+# Columns of the table of blocks: range in the text, the element it stands in, code points, those within links (white
+# space aside), words (white space between them), punctuation that ends clauses, digits, upper-case letters, the item's
+# bullet (0: none, -1: a bullet, else a number), 1 if its white space is kept, line breaks inside, elements opened since
+# the block before, links.
 (
     BEGIN,
     END,
@@ -128,9 +129,9 @@ _CODES = {
     LABEL: "summary legend option button select label optgroup",
 }
 _BREAKING = (
-    "p div center li td th h1 h2 h3 h4 h5 h6 blockquote pre listing xmp figcaption caption section article main dt dd ul menu "
-    "dl dir ol table tbody thead tfoot tr nav aside footer header form address figure details dialog fieldset hgroup "
-    "search summary hr option button select body textarea iframe object noscript marquee plaintext"
+    "p div center li td th h1 h2 h3 h4 h5 h6 blockquote pre listing xmp figcaption caption section article main dt dd "
+    "ul menu dl dir ol table tbody thead tfoot tr nav aside footer header form address figure details dialog fieldset "
+    "hgroup search summary hr option button select body textarea iframe object noscript marquee plaintext"
 )
 _SKIPPING = "noscript svg template select object video audio canvas button noframes noembed map datalist"
 
@@ -172,13 +173,14 @@ _BEHAVIOUR = _by_name(
 def _classes_of_bytes() -> npt.NDArray[np.uint8]:
     """1 white space, 2 ends a clause, 4 digit, 8 upper case, 16 needs a closer look."""
     table = np.zeros(256, np.uint8)
-    for byte in b" \t\n\r\x0c":
+    table[:32] = 16
+    for byte in b" \t\n\r\x0b\x0c":
         table[byte] = 1
     for byte in b".,;:!?":
         table[byte] = 2
     table[48:58] = 4
     table[65:91] = 8
-    for byte in (38, 0xC2, 0xE3, 0xEF):
+    for byte in (38, 0x7F, 0xC2, 0xE3, 0xEF):
         table[byte] = 16
     return table
 
@@ -292,8 +294,10 @@ def _special(
     second = 0
     if byte == 38:
         first, second, after = character_reference(data, i)
-    elif byte == 0xC2 and i + 1 < len(data) and (data[i + 1] == 0xA0 or data[i + 1] == 0xAD):
+    elif byte == 0xC2 and i + 1 < len(data) and (data[i + 1] <= 0xA0 or data[i + 1] == 0xAD):
         first, after = np.int64(data[i + 1]), i + 2
+    elif byte < 0x80:
+        first, after = np.int64(0x7F), i + 1
     else:
         # The lead byte of a character; its others follow.
         if i + 2 < len(data) and (
@@ -311,10 +315,16 @@ def _special(
         block[CHARACTERS] += 1
         block[LINKED] += walk[_LINK]
         return i + 1
-    if first == 0xAD:  # a soft hyphen shows only where a line breaks
-        return after
-    if first == 0xA0 or first <= 32:
-        if walk[_OUT] > walk[_BEGUN]:
+    after = int(after)
+    if first == 0xAD or first == 0x7F or (0x80 <= first < 0xA0 and first != 0x85):
+        return after  # a soft hyphen shows only where a line breaks, control characters never
+    if first == 0xA0 or first == 0x85 or first <= 32:
+        if kind:
+            _before_character(out, walk, block, element, kind)
+            out[walk[_OUT]] = 10 if first == 10 else 32
+            walk[_OUT] += 1
+            block[CHARACTERS] += 1
+        elif walk[_OUT] > walk[_BEGUN]:
             walk[_PENDING] = max(walk[_PENDING], _SPACE)
         return after
     _before_character(out, walk, block, element, kind)
@@ -453,7 +463,7 @@ def _register(
                     row[INHERITED] |= PREFORMATTED_TEXT
                 if row[TAG] == LIST or row[TAG] == ORDERED:
                     row[LISTS] += 1
-    return stack[state[TOP] - 1, NUMBER] if state[TOP] > 0 else -1
+    return int(stack[state[TOP] - 1, NUMBER]) if state[TOP] > 0 else -1
 
 
 @numba.njit(types.void(_ROWS, _STATE, _I, _I, _I), cache=True, nogil=True)
@@ -508,10 +518,9 @@ def _walk(
     while i < n and state[DEEPEST] <= max_depth and state[NODES] <= max_nodes and state[STEPS] <= max_steps:
         begin = i
         while i < n:
-            if data[i] == 60:
-                if i + 1 < n and (
-                    is_letter(data[i + 1]) or data[i + 1] == 47 or data[i + 1] == 33 or data[i + 1] == 63
-                ):
+            if data[i] == 60 and i + 1 < n:
+                after = data[i + 1]
+                if is_letter(after) or after == 47 or after == 33 or after == 63:
                     break
             i += 1
         if i > begin and not inherited & SKIPPED:
@@ -538,9 +547,8 @@ def _walk(
         kind = CLASSES[known] if known >= 0 else 0
         behaviour = _BEHAVIOUR[known] if known >= 0 else 0
         same = np.int64(CANONICAL[known]) if known >= 0 else np.int64(name)
-        if behaviour & _BREAKS and not (behaviour & _IS_CELL):
-            if not inherited & SKIPPED:
-                _flush(walk, blocks, block)
+        if behaviour & _BREAKS and not behaviour & _IS_CELL and not inherited & SKIPPED:
+            _flush(walk, blocks, block)
         if is_end:
             before = state[TOP]
             close_element(stack, active, state, same, np.int64(name), kind)

@@ -21,12 +21,12 @@ _REPLACEMENT = 0xFFFD
 
 def _named() -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.int64]]:
     """Hashes of the names without semicolon, sorted; first and second code point, and 1 if it may lack one."""
-    rows = {}
+    rows: dict[int, tuple[int, int, int]] = {}
     for name, text in html5.items():
         bare = name.rstrip(";")
         second = ord(text[1]) if len(text) > 1 else 0
         rows[name_hash(bare)] = (ord(text[0]), second, int(bare in html5))
-    hashes = sorted(rows)
+    hashes: list[int] = sorted(rows)
     return np.array(hashes, np.uint64), np.array([rows[value] for value in hashes], np.int64)
 
 
@@ -53,7 +53,7 @@ def _numeric(data: npt.NDArray[np.uint8], position: int) -> tuple[int, int, int]
     begin = i
     value = 0
     while i < n:
-        digit = np.int64(data[i])
+        digit = int(data[i])
         if 48 <= digit <= 57:
             digit -= 48
         elif base == 16 and 97 <= (digit | 32) <= 102:
@@ -69,8 +69,8 @@ def _numeric(data: npt.NDArray[np.uint8], position: int) -> tuple[int, int, int]
     if value == 0 or value > 0x10FFFF or 0xD800 <= value <= 0xDFFF:
         value = _REPLACEMENT
     elif 0x80 <= value < 0xA0:
-        value = _WINDOWS[value - 0x80]
-    return value, 0, i
+        value = int(_WINDOWS[value - 0x80])
+    return int(value), 0, int(i)
 
 
 @numba.njit(types.UniTuple(_I, 3)(_BYTES, _I), cache=True, nogil=True)
@@ -81,23 +81,24 @@ def character_reference(data: npt.NDArray[np.uint8], position: int) -> tuple[int
     """
     n = len(data)
     if position + 1 < n and data[position + 1] == 35:
-        return _numeric(data, position)
-    value = np.uint64(OFFSET_BASIS)
+        value, second, after = _numeric(data, position)
+        return int(value), int(second), int(after)
+    whole = np.uint64(OFFSET_BASIS)
     bare = -1
     bare_end = 0
     i = position + 1
     while i < n and i - position < _LONGEST and _is_alphanumeric(data[i]):
-        value = (value ^ np.uint64(data[i])) * np.uint64(PRIME)
+        whole = (whole ^ np.uint64(data[i])) * np.uint64(PRIME)
         i += 1
         if i - position - 1 <= _LONGEST_BARE:
-            k = np.searchsorted(_HASHES, value)
-            if k < len(_HASHES) and _HASHES[k] == value and _VALUES[k, 2]:
+            k = int(np.searchsorted(_HASHES, whole))
+            if k < len(_HASHES) and _HASHES[k] == whole and _VALUES[k, 2]:
                 bare = k
                 bare_end = i
     if i < n and data[i] == 59:
-        k = np.searchsorted(_HASHES, value)
-        if k < len(_HASHES) and _HASHES[k] == value:
-            return _VALUES[k, 0], _VALUES[k, 1], i + 1
+        k = int(np.searchsorted(_HASHES, whole))
+        if k < len(_HASHES) and _HASHES[k] == whole:
+            return int(_VALUES[k, 0]), int(_VALUES[k, 1]), i + 1
     if bare >= 0:
-        return _VALUES[bare, 0], _VALUES[bare, 1], bare_end
+        return int(_VALUES[bare, 0]), int(_VALUES[bare, 1]), bare_end
     return 38, 0, position + 1

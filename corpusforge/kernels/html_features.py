@@ -172,7 +172,7 @@ def _tag_of(elements: npt.NDArray[np.int64], element: int) -> int:
     """Code of the nearest tag that has one."""
     while element >= 0:
         if elements[element, TAG]:
-            return elements[element, TAG]
+            return int(elements[element, TAG])
         element = elements[element, PARENT]
     return 0
 
@@ -292,7 +292,7 @@ def _around(
                 f[column + 4] = _FAR
             column += 5
         e = element
-        for level in range(_CONTAINERS):
+        for _level in range(_CONTAINERS):
             # Containers that hold nothing but this one's blocks tell nothing new.
             s = sums[e if e >= 0 else len(elements)]
             f[column] = s[_TEXT]
@@ -381,4 +381,5 @@ def block_features(
 
     `title` uint8[t] holds the page's title.
     """
-    return _features(text, blocks, elements, title, len(FEATURES))
+    table: npt.NDArray[np.int32] = _features(text, blocks, elements, title, len(FEATURES))
+    return table

@@ -142,7 +142,7 @@ def words_mask(data: npt.NDArray[np.uint8], start: int, end: int) -> int:
     for k in range(start, end):
         state = np.int64(_NEXT[state, _SYMBOLS[data[k]]])
         mask |= _FOUND[state]
-    return mask | _FOUND[_NEXT[state, _BOUNDARY]]
+    return int(mask | _FOUND[_NEXT[state, _BOUNDARY]])
 
 
 @numba.njit(_I(_BYTES, _I, _I), cache=True, nogil=True, inline="always")

@@ -38,18 +38,25 @@ _I = types.int64
 FEATURE, THRESHOLD, LEFT, RIGHT = 0, 1, 2, 3
 
 
-@numba.njit(_SCORES(_TABLE, _NODES, _ROOTS), cache=True, nogil=True)
+@numba.njit(_SCORES(_TABLE, _NODES, _ROOTS, _I, _I), cache=True, nogil=True)
 def score_trees(
-    table: npt.NDArray[np.int32], nodes: npt.NDArray[np.int32], roots: npt.NDArray[np.int32]
+    table: npt.NDArray[np.int32],
+    nodes: npt.NDArray[np.int32],
+    roots: npt.NDArray[np.int32],
+    looked: int,
+    hopeless: int,
 ) -> npt.NDArray[np.int64]:
     """Sum of the leaves, int64[b], that the rows of `table` int32[b, f] reach.
 
-    `nodes` int32[n, 4]: feature (-1: a leaf), threshold, left child or value, right child; `roots` int32[t].
+    `nodes` int32[n, 4]: feature (-1: a leaf), threshold, left child or value, right child; `roots` int32[t]. Rows
+    whose sum is below `hopeless` after `looked` trees keep that sum: most blocks of a page are plainly boilerplate.
     """
     scores = np.zeros(len(table), np.int64)
     for k in range(len(table)):
-        for root in roots:
-            node = root
+        for t in range(len(roots)):
+            if t == looked and scores[k] < hopeless:
+                break
+            node = roots[t]
             while nodes[node, FEATURE] >= 0:
                 goes_left = table[k, nodes[node, FEATURE]] <= nodes[node, THRESHOLD]
                 node = nodes[node, LEFT] if goes_left else nodes[node, RIGHT]
@@ -61,7 +68,7 @@ def score_trees(
 def _tag_of(elements: npt.NDArray[np.int64], element: int) -> int:
     while element >= 0:
         if elements[element, TAG]:
-            return elements[element, TAG]
+            return int(elements[element, TAG])
         element = elements[element, PARENT]
     return 0
 

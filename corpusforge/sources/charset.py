@@ -48,6 +48,8 @@ _CONTENT_CHARSET = re.compile(
     r"charset[\t\n\x0c\r ]*=[\t\n\x0c\r ]*(?:\"([^\"]*)\"|'([^']*)'|([^\t\n\x0c\r ;\"']+))", re.IGNORECASE
 )
 
+_ANY_CHARSET = re.compile(rb"charset[\t\n\x0c\r ]*=[\t\n\x0c\r ]*[\"']?[\t\n\x0c\r ]*([a-z0-9_:.()-]+)")
+
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
@@ -89,6 +91,36 @@ def decode(payload: bytes, charset: str | None = None, is_html: bool = True) -> 
     return (
         fallback if first is None or fallback.replacement_characters < first.replacement_characters else first
     )
+
+
+def decode_to_utf8(payload: bytes, charset: str | None = None, is_html: bool = True) -> tuple[bytes, int]:
+    """Give what `decode` gives as UTF-8, and how many U+FFFD it holds; sound UTF-8 passes as it is."""
+    if _names_no_wide_codec(payload, charset, is_html):
+        text = payload.decode("utf-8", "replace")
+        if "\ufffd" not in text:
+            return payload, 0
+    decoded = decode(payload, charset, is_html)
+    return decoded.text.encode("utf-8"), decoded.replacement_characters
+
+
+def _names_no_wide_codec(payload: bytes, charset: str | None, is_html: bool) -> bool:
+    """Tell whether a payload that is sound UTF-8 is UTF-8, whichever of its declarations counts.
+
+    A single-byte encoding gives way to sound UTF-8; a byte order mark or a label of another multi-byte encoding
+    calls for a closer look.
+    """
+    if payload.startswith((b"\xef\xbb\xbf", b"\xfe\xff", b"\xff\xfe")):
+        return False
+    if charset and codec_of(charset) in _WIDE_CODECS:
+        return False
+    if is_html:
+        head = payload[:PRESCAN].lower()
+        if any(codec_of(label.decode("latin-1")) in _WIDE_CODECS for label in _ANY_CHARSET.findall(head)):
+            return False
+    if payload.isascii():
+        # What detection may take for UTF-16, ISO-2022-JP or HZ.
+        return not (b"\0" in payload or b"\x1b" in payload or b"~{" in payload)
+    return True
 
 
 def _candidates(payload: bytes, charset: str | None, is_html: bool) -> Iterator[str]:

@@ -76,7 +76,10 @@ def test_marks() -> None:
     assert set(kinds) == {1, 2, 3, 4, 5}
 
 
-_TAGS = ["div", "p", "b", "a", "i", "ul", "li", "ol", "table", "tr", "td", "h1", "h2", "pre", "span", "br", "img", "section", "script", "svg", "title", "noscript", "td", "blockquote"]
+_TAGS = [
+    "div", "p", "b", "a", "i", "ul", "li", "ol", "table", "tr", "td", "h1", "h2", "pre", "span", "br", "img", "section",
+    "script", "svg", "title", "noscript", "blockquote",
+]  # fmt: skip
 _PART = st.one_of(
     st.sampled_from([f"<{tag}>" for tag in _TAGS] + [f"</{tag}>" for tag in _TAGS]),
     st.sampled_from(

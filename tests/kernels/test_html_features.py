@@ -64,9 +64,7 @@ def test_containers_neighbours_and_hints(parts: list[str]) -> None:
 
 def test_page_with_one_main_element() -> None:
     sentence = "A long sentence which goes on and on, so that it may count as a paragraph; it ends here."
-    page, table = walked(
-        f"<div>Menu</div><div id=main><p>{sentence}</p><p>{sentence}</p></div><div>Foot</div>"
-    )
+    _, table = walked(f"<div>Menu</div><div id=main><p>{sentence}</p><p>{sentence}</p></div><div>Foot</div>")
     column = {name: table[:, k].tolist() for k, name in enumerate(FEATURES)}
     assert column["main inside"] == [0, 1, 1, 0]
     assert column["main levels"] == [1, 1, 1, 1]

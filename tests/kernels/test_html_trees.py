@@ -29,7 +29,10 @@ ROOTS = np.array([0, 5], np.int32)
 def test_scores_equal_a_plain_walk(rows: list[tuple[int, int]]) -> None:
     table = np.array(rows, np.int32).reshape(-1, 2)
     expected = [(100 if a <= 5 else (-7 if b <= -3 else 20)) + (1 if b <= 0 else 2) for a, b in rows]
-    assert score_trees(table, NODES, ROOTS).tolist() == expected
+    assert score_trees(table, NODES, ROOTS, 0, -100).tolist() == expected
+    first = [100 if a <= 5 else (-7 if b <= -3 else 20) for a, b in rows]
+    stopped = [one if one < 20 else both for one, both in zip(first, expected)]
+    assert score_trees(table, NODES, ROOTS, 1, 20).tolist() == stopped
 
 
 def joined(page: str, kept: list[bool] | None = None, bullets: bool = True) -> str:

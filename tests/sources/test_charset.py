@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corpusforge.sources.charset import codec_of, decode, meta_charset
+from corpusforge.sources.charset import codec_of, decode, decode_to_utf8, meta_charset
 
 RUSSIAN = "Съешь же ещё этих мягких французских булок, да выпей чаю. " * 10
 
@@ -141,3 +141,24 @@ def test_chardet_folders(shared_data: Path) -> None:
             right += decoded.text == truth
     assert total == 114
     assert right == 105
+
+
+_PIECES = [
+    b"<meta charset=utf-8>", b"<meta charset='gbk'>", b"<!-- charset=shift_jis -->", b"<meta charset=utf-16>",
+    b'<meta http-equiv=content-type content="text/html; charset=koi8-r">', b"<p charset = big5>", b"plain ", b"~{",
+    "grüße ".encode(), "中文字".encode(), "中文字".encode("gbk"), "\ufffd".encode(), b"\xff", b"\0", b"\x1b$B",
+    b"\xef\xbb\xbf",
+]  # fmt: skip
+
+
+@given(
+    st.lists(st.sampled_from(_PIECES), max_size=8).map(b"".join),
+    st.sampled_from([None, "utf-8", "gbk", "latin1", "utf-16", "bogus", "iso-2022-jp"]),
+    st.booleans(),
+)
+def test_the_short_way_gives_the_same(payload: bytes, charset: str | None, is_html: bool) -> None:
+    decoded = decode(payload, charset, is_html)
+    assert decode_to_utf8(payload, charset, is_html) == (
+        decoded.text.encode(),
+        decoded.replacement_characters,
+    )
