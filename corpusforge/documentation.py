@@ -355,7 +355,7 @@ def sources_page() -> str:
         found = registry.source_class(name)
         lines += [f"## {name}", "", f"{found.summary}.", "", _markdown(inspect.getdoc(found) or ""), ""]
         lines += [
-            f"Files that a folder is searched for: {', '.join(f'`*{end}`' for end in found.suffixes)}.",
+            f"Files that a folder is searched for: {', '.join(f'`*{end}`' for end in found.suffixes) or 'all'}.",
             "",
         ]
         lines += parameter_table(found.Parameters, {})

@@ -42,6 +42,7 @@ STEPS: dict[str, str] = {
 SOURCES: dict[str, str] = {
     "commoncrawl": "corpusforge.sources.commoncrawl:CommonCrawl",
     "c4": "corpusforge.sources.c4:C4",
+    "github": "corpusforge.sources.github:GitHub",
     "wikipedia": "corpusforge.sources.wikipedia:Wikipedia",
     "stackexchange": "corpusforge.sources.stackexchange:StackExchange",
 }
