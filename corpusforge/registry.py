@@ -45,6 +45,7 @@ SOURCES: dict[str, str] = {
     "github": "corpusforge.sources.github:GitHub",
     "wikipedia": "corpusforge.sources.wikipedia:Wikipedia",
     "stackexchange": "corpusforge.sources.stackexchange:StackExchange",
+    "arxiv": "corpusforge.sources.arxiv:Arxiv",
 }
 """Built-in sources: name to ``module:class``."""
 
