@@ -177,6 +177,7 @@ def extraction(folder: Path) -> tuple[Callable[[], object], Callable[[], object]
                 "content_type": pa.array([page.content_type for page in part]),
                 "charset": pa.array([page.charset for page in part], pa.string()),
                 "locator": pa.array([page.locator for page in part]),
+                "url": pa.array([page.url for page in part], pa.string()),
             }
             empty = Texts(np.zeros(0, np.uint8), np.zeros(len(part) + 1, np.int64))
             step.measure(LiveRows(empty, columns))

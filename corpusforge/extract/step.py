@@ -155,12 +155,13 @@ class Extract(MapStep):
         """Extract every payload; a page that is over a limit or that the extractor refuses is a failure."""
         pages: list[_Page] = []
         failures: dict[int, str] = {}
-        columns = (rows.column(name) for name in ("payload", "content_type", "charset", "locator"))
-        for row, (payload, content_type, charset, locator) in enumerate(zip(*columns)):
+        columns = (rows.column(name) for name in ("payload", "content_type", "charset", "locator", "url"))
+        for row, (payload, content_type, charset, locator, url) in enumerate(zip(*columns)):
             page = _Page()
             self._heartbeat.begin(locator.as_py() or "")
             try:
-                page = self._page(payload.as_py() or b"", content_type.as_py() or "", charset.as_py())
+                declared = content_type.as_py() or "", charset.as_py()
+                page = self._page(payload.as_py() or b"", *declared, url.as_py())
             except PageLimitError as error:
                 failures[row] = f"{error.kind}: {error}"
             except Exception as error:
@@ -184,7 +185,7 @@ class Extract(MapStep):
             failures=failures,
         )
 
-    def _page(self, payload: bytes, content_type: str, charset: str | None) -> _Page:
+    def _page(self, payload: bytes, content_type: str, charset: str | None, url: str | None) -> _Page:
         is_html = content_type in HTML_TYPES
         if len(payload) > self._limits.max_bytes:
             raise PageLimitError(
@@ -199,7 +200,7 @@ class Extract(MapStep):
             )
             return page
         if self._by_blocks:
-            self._fill_by_blocks(page, html)
+            self._fill_by_blocks(page, html, url)
             return page
         shape = measure_page(html, self._limits)
         page.nodes, page.depth = shape.nodes, shape.depth
@@ -208,11 +209,11 @@ class Extract(MapStep):
         page.title = clean_title(title) or None
         return page
 
-    def _fill_by_blocks(self, page: _Page, html: bytes) -> None:
+    def _fill_by_blocks(self, page: _Page, html: bytes, url: str | None) -> None:
         parameters: Parameters = self.parameters
         walked = walk_page(html, self._limits)
         page.nodes, page.depth = walked.shape.nodes, walked.shape.depth
-        extracted = extract_blocks(html, walked, parameters.main_content, parameters.list_bullets)
+        extracted = extract_blocks(html, walked, parameters.main_content, parameters.list_bullets, url)
         page.text = extracted.text
         page.title = clean_title(extracted.title) or None
         page.published = extracted.published

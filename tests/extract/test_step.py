@@ -28,6 +28,7 @@ def rows(pages: list[tuple[bytes | None, str | None, str | None]]) -> LiveRows:
             "content_type": pa.array([page[1] for page in pages], pa.string()),
             "charset": pa.array([page[2] for page in pages], pa.string()),
             "locator": pa.array([f"file@{number}" for number in range(len(pages))], pa.string()),
+            "url": pa.array([f"http://a.example/2020/01/0{number + 1}/" for number in range(len(pages))]),
         },
     )
 
@@ -166,3 +167,42 @@ def test_real_pages_against_gold(shared_data: Path) -> None:
     assert kept[1] > 600
     assert kept[0] / kept[1] > 0.8
     assert dropped[0] / dropped[1] < 0.3
+
+
+def test_blocks() -> None:
+    page = "<html lang=de><title>T</title><nav><a href=x>Start</a></nav><article><p>"
+    page += "Ein Satz des Artikels, der lang genug ist, um einer zu sein. " * 8 + "</article>"
+    hostile = (b"<div>" * 5000, "text/html", None)
+    measured = measure(
+        [(page.encode("cp1252"), "text/html", None), hostile, (b"plain", "text/plain", None)],
+        extractor="blocks",
+    )
+    assert [error.partition(":")[0] for error in measured.failures.values()] == ["too_deep"]
+    assert measured.columns["text"][0].as_py().startswith("Ein Satz")
+    assert "Start" not in measured.columns["text"][0].as_py()
+    assert measured.signals["published"].to_pylist() == ["2020-01-01", None, None]
+    assert measured.signals["html_language"].to_pylist() == ["de", None, None]
+    assert measured.signals["title"].to_pylist() == ["T", None, None]
+
+
+def test_real_pages_by_blocks(shared_data: Path) -> None:
+    """What people marked as the article is found, and little else; the tuning pages are among these."""
+    folder = shared_data / "commoncrawl"
+    name = "aeb-50.warc.gz"
+    with (folder / name).open("rb") as stream:
+        records = [
+            r for r in CommonCrawl().records(SourceFile(name, name, 0), stream) if isinstance(r, Record)
+        ]
+    pages = [(r.payload, r.content_type, r.charset) for r in records]
+    measured = measure(pages, extractor="blocks")
+    assert measured.failures == {}
+    gold = json.loads((folder / "aeb-50.gold.json").read_text(encoding="utf-8"))
+    found = total = extracted = 0
+    for record, text in zip(records, measured.columns["text"].to_pylist()):
+        expected = set(re.findall(r"\w+", gold[record.url]["articleBody"]))
+        words = set(re.findall(r"\w+", text))
+        found += len(expected & words)
+        total += len(expected)
+        extracted += len(words)
+    assert found / total > 0.95
+    assert found / extracted > 0.85
