@@ -349,19 +349,23 @@ def test_the_command_line_to_the_end(
 
     The driver's engine is swapped for the local one, for a cluster is not at hand; all else is what was sent.
     """
-    server = dataproc_server("PENDING", "RUNNING", "DONE")
-    done: list[subprocess.CompletedProcess[str]] = []
+    server = dataproc_server("RUNNING")
+    jobs: list[subprocess.Popen[str]] = []
 
     def work(arguments: list[str]) -> None:
         (job,) = server.jobs.values()
         main = job.pyspark_job.main_python_file_uri.removeprefix("file://")
         local = [item for item in arguments if not item.startswith("--engine=")]
         command = [sys.executable, "-I", main, *local, "--engine=local", "--workers=1"]
-        done.append(
-            subprocess.run(command, cwd="/", capture_output=True, text=True, timeout=300, check=False)
+        jobs.append(
+            subprocess.Popen(command, cwd="/", stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         )
 
-    server.on_submit = work
+    def look(number: int) -> None:
+        if jobs[0].poll() is not None:
+            server.states = ["DONE"]
+
+    server.on_submit, server.on_look = work, look
     recipe = tmp_path / "small.yaml"
     recipe.write_text(RECIPE)
     command = [
@@ -374,8 +378,10 @@ def test_the_command_line_to_the_end(
     finished = subprocess.run(
         command, env=environment, capture_output=True, text=True, timeout=400, check=False
     )
-    assert finished.returncode == 0, finished.stderr + done[0].stderr if done else finished.stderr
-    assert "ledger: closed" in done[0].stdout
+    jobs[0].kill()  # does nothing to one that ended
+    printed, _ = jobs[0].communicate()
+    assert finished.returncode == 0, finished.stderr + printed
+    assert "ledger: closed" in printed
     assert json.loads((tmp_path / "back" / "ledger.json").read_bytes())["closed"] is True
     assert (tmp_path / "back" / "report.html").stat().st_size > 10_000
 
