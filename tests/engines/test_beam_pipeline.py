@@ -102,6 +102,7 @@ def test_a_stage_behind_an_exchange_groups_chunks_and_tasks_by_key(plan):
     assert len(producers_of(plan, stage)) == plan.exchanges[stage.body.consumes[0]].producer_tasks
 
 
+@pytest.mark.slow
 def test_every_stage_of_the_plan_has_a_valid_proto_with_an_element_a_task(plan):
     for stage in plan.stages:
         pipeline = pipeline_for(plan, stage, list(range(stage.tasks)))
@@ -122,6 +123,7 @@ def test_a_resumed_stage_holds_only_the_tasks_that_are_left(plan):
     assert values_of(pipeline_for(plan, stage, [1]), "Tasks") == [1]
 
 
+@pytest.mark.slow
 def test_the_job_does_not_grow_with_the_bytes_of_the_input(core_recipe, sample, tmp_path):
     """Twenty times the bytes in as many shards: the same job, but for how well a hash in it compresses."""
     from corpusforge.sample.command import write_sample
