@@ -17,8 +17,9 @@ import numpy.typing as npt
 
 from corpusforge.extract.html import clean_text
 from corpusforge.extract.metadata import page_date, page_language, page_title
-from corpusforge.kernels.html_blocks import CHARACTERS, LINKED, PREFORMATTED, Walked
+from corpusforge.kernels.html_blocks import Walked
 from corpusforge.kernels.html_features import FEATURES, block_features
+from corpusforge.kernels.html_layout import CHARACTERS, LINKED, PREFORMATTED
 from corpusforge.kernels.html_trees import join_blocks, score_trees
 
 PARAGRAPH = 80

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from corpusforge.kernels.html_blocks import LINKED_DATA, META_DATE, ROOT_TAG, TIME_TAG, TITLE
+from corpusforge.kernels.html_layout import LINKED_DATA, META_DATE, ROOT_TAG, TIME_TAG, TITLE
 
 _LINKED_DATE = re.compile(rb'"(datePublished|dateCreated|uploadDate)"\s*:\s*"([^"\\]{4,40})"')
 _ATTRIBUTE = re.compile(

@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 from numba import types
 
-from corpusforge.kernels.html_blocks import (
+from corpusforge.kernels.html_hints import HINTS, words_mask
+from corpusforge.kernels.html_layout import (
     BEGIN,
     BULLET,
     CHARACTERS,
@@ -34,7 +35,6 @@ from corpusforge.kernels.html_blocks import (
     UPPER,
     WORDS,
 )
-from corpusforge.kernels.html_hints import HINTS, words_mask
 
 _HINTS = len(HINTS)
 _FAR = 99

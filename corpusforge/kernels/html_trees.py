@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import types
 
-from corpusforge.kernels.html_blocks import (
+from corpusforge.kernels.html_layout import (
     BEGIN,
     BULLET,
     CELL_TAG,

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from resiliparse.parse.html import HTMLTree
 
-from corpusforge.kernels import html_blocks
+from corpusforge.kernels import html_layout
 from corpusforge.kernels.html_blocks import Walked, walk_html
 from corpusforge.kernels.html_scan import scan_html
 
@@ -53,26 +53,26 @@ def test_what_markup_becomes(page: str, expected: list[str]) -> None:
 def test_columns_of_a_block() -> None:
     walked = walk('<body><ol><li>Eins.<li><a href="x">Zwölf, 12</a> B</ol>')
     first, second = walked.blocks
-    assert first[html_blocks.BULLET] == 1
-    assert second[html_blocks.BULLET] == 2
-    assert second[html_blocks.CHARACTERS] == 11
-    assert second[html_blocks.LINKED] == 8  # white space is not counted
-    assert second[html_blocks.WORDS] == 2
-    assert second[html_blocks.CLAUSES] == 1
-    assert second[html_blocks.DIGITS] == 2
-    assert second[html_blocks.UPPER] == 2
-    assert second[html_blocks.LINKS] == 1
-    element = walked.elements[second[html_blocks.ELEMENT]]
-    assert element[html_blocks.TAG] == html_blocks.ITEM
-    assert walked.elements[element[html_blocks.PARENT], html_blocks.TAG] == html_blocks.ORDERED
+    assert first[html_layout.BULLET] == 1
+    assert second[html_layout.BULLET] == 2
+    assert second[html_layout.CHARACTERS] == 11
+    assert second[html_layout.LINKED] == 8  # white space is not counted
+    assert second[html_layout.WORDS] == 2
+    assert second[html_layout.CLAUSES] == 1
+    assert second[html_layout.DIGITS] == 2
+    assert second[html_layout.UPPER] == 2
+    assert second[html_layout.LINKS] == 1
+    element = walked.elements[second[html_layout.ELEMENT]]
+    assert element[html_layout.TAG] == html_layout.ITEM
+    assert walked.elements[element[html_layout.PARENT], html_layout.TAG] == html_layout.ORDERED
 
 
 def test_marks() -> None:
     page = "<html lang=de><title>A &amp; B</title><meta name=date content=2020><time datetime=x>y</time>"
     page += '<script type="application/ld+json">{}</script>'
     kinds = {kind: page.encode()[begin:end] for kind, begin, end in walk(page).marks.tolist()}
-    assert kinds[html_blocks.TITLE] == b"A &amp; B"
-    assert kinds[html_blocks.LINKED_DATA] == b"{}"
+    assert kinds[html_layout.TITLE] == b"A &amp; B"
+    assert kinds[html_layout.LINKED_DATA] == b"{}"
     assert set(kinds) == {1, 2, 3, 4, 5}
 
 
@@ -93,10 +93,10 @@ def test_the_shape_is_that_of_the_scan(parts: list[str]) -> None:
     data = np.frombuffer("".join(parts).encode(), np.uint8)
     walked = walk_html(data, 1000, 10**6, 10**8)
     assert walked.shape == scan_html(data)
-    parents = walked.elements[:, html_blocks.PARENT]
+    parents = walked.elements[:, html_layout.PARENT]
     assert (parents < np.arange(len(parents))).all()
-    assert (walked.blocks[:, html_blocks.ELEMENT] < len(parents)).all()
-    assert (walked.blocks[1:, html_blocks.BEGIN] == walked.blocks[:-1, html_blocks.END]).all()
+    assert (walked.blocks[:, html_layout.ELEMENT] < len(parents)).all()
+    assert (walked.blocks[1:, html_layout.BEGIN] == walked.blocks[:-1, html_layout.END]).all()
     bytes(walked.text).decode()
 
 

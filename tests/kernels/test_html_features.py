@@ -7,7 +7,7 @@ import numpy.typing as npt
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corpusforge.kernels import html_blocks as b
+from corpusforge.kernels import html_layout as b
 from corpusforge.kernels.html_blocks import Walked, walk_html
 from corpusforge.kernels.html_features import FEATURES, block_features
 from corpusforge.kernels.html_hints import HINTS, bit
