@@ -120,4 +120,4 @@ def _signals(step: Json) -> Iterator[dict[str, str]]:
             message = (
                 f"{name}.{signal}, which a rule looks at, was measured for none of {missing:,} documents."
             )
-            yield _warning("warning", "never_measured", message, name)
+            yield _warning("note", "never_measured", message, name)
