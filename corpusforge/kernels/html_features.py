@@ -41,8 +41,8 @@ _FAR = 99
 """Distance to what is not there."""
 _GOOD_LENGTH = 80
 """Code points from which a block may be a paragraph."""
-_AROUND = 3
-"""Blocks before and after that are looked at."""
+_TITLE = 300
+"""Bytes of the title in which a block's text is searched: the search is quadratic."""
 
 OWN = (
     "characters",
@@ -381,5 +381,5 @@ def block_features(
 
     `title` uint8[t] holds the page's title.
     """
-    table: npt.NDArray[np.int32] = _features(text, blocks, elements, title, len(FEATURES))
+    table: npt.NDArray[np.int32] = _features(text, blocks, elements, title[:_TITLE], len(FEATURES))
     return table
