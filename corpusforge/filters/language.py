@@ -19,7 +19,7 @@ from pydantic import Field
 from corpusforge.errors import MissingExtraError, MissingModelError
 from corpusforge.kernels.word_table import are_blank
 from corpusforge.models.fasttext_model import FastTextModel
-from corpusforge.models.normalization import cut
+from corpusforge.models.normalization import cut, cut_ends
 from corpusforge.models.store import find, sha256_of
 from corpusforge.step import (
     MICRO,
@@ -103,7 +103,7 @@ class Language(MapStep):
             return self._measure_with_binding(rows)
         model = self._model()
         data, offsets = rows.texts.data, rows.texts.offsets
-        ends = _ends(data, offsets, self.parameters.max_bytes)
+        ends = cut_ends(data, offsets, self.parameters.max_bytes)
         mixed = pa.nulls(len(rows), pa.int64())
         if self.parameters.line_bytes is None:
             labels, probabilities = model.predict(data, offsets[:-1], ends)
@@ -148,15 +148,6 @@ class Language(MapStep):
         return Measured(
             signals={"score": scores, "language": column, "mixed": mixed}, columns={"lang": column}
         )
-
-
-def _ends(data: npt.NDArray[np.uint8], offsets: Int64, maximum: int) -> Int64:
-    """Where the part of each text that is shown ends, int64[n]: at a character's end, as `cut` does."""
-    ends = np.minimum(offsets[1:], offsets[:-1] + maximum)
-    for row in np.flatnonzero(ends < offsets[1:]):
-        while ends[row] > offsets[row] and data[ends[row]] & 0xC0 == 0x80:
-            ends[row] -= 1
-    return ends
 
 
 def _mixed(offsets: Int64, sizes: Int64, line_labels: Int32, labels: Int32) -> pa.Array:

@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 from pydantic import Field, model_validator
 
-from corpusforge.errors import MissingExtraError, MissingModelError
-from corpusforge.models.normalization import Normalization, cut, normalize
+from corpusforge.errors import MissingExtraError, MissingModelError, UsageError
+from corpusforge.models.ngram_model import NgramModel, PieceIds
+from corpusforge.models.normalization import Normalization, cut, cut_ends, normalize
 from corpusforge.models.store import LanguageModelFiles, language_models, sha256_of
 from corpusforge.models.train_lm import as_words
 from corpusforge.operations import Folder
@@ -32,9 +34,12 @@ from corpusforge.step import (
     Step,
     StepParameters,
 )
+from corpusforge.texts import Texts
 
 if TYPE_CHECKING:
     from corpusforge.plan import PlanBuilder
+
+Int64 = npt.NDArray[np.int64]
 
 BIN_WIDTH = 1000
 """Width of the fixed bins that cut-offs are fitted on: millionths of log10, 0.23 % of a perplexity."""
@@ -64,6 +69,8 @@ class PerplexityParameters(StepParameters):
     """Buckets that are kept; `all` is the bucket of documents whose language has no model or no cut-offs."""
     max_bytes: Annotated[int, Field(ge=1)] = 262_144
     """Bytes of a document, from its start, that are scored."""
+    backend: Literal["kernel", "kenlm"] = "kernel"
+    """Own kernels for ARPA files, or KenLM, which scores the same within 0.0001; its binary files need KenLM."""
 
     @model_validator(mode="after")
     def _ordered(self) -> PerplexityParameters:
@@ -80,13 +87,11 @@ class Perplexity(Step):
 
     name: ClassVar[str] = "perplexity"
     summary: ClassVar[str] = "perplexity under a reference language model; CCNet's head, middle and tail"
-    extra: ClassVar[str | None] = "quality"
     Parameters: ClassVar[type[StepParameters]] = PerplexityParameters
 
     def check(self) -> None:
-        """Raise when KenLM, the folder of models, or the model of a language asked for is missing."""
-        _import_kenlm()
-        _chosen(self.parameters)
+        """Raise when the folder of models, a language's model asked for, or KenLM where it is needed is missing."""
+        _check(self.parameters)
 
     def fingerprint(self) -> dict[str, str]:
         """SHA-256 of every model file that can be used."""
@@ -109,7 +114,7 @@ class PerplexityMeasure(MapStep):
     """log10 of the perplexity of each document under the model of its language; null where there is none."""
 
     name: ClassVar[str] = "perplexity"
-    extra: ClassVar[str | None] = "quality"
+    version: ClassVar[int] = 2
     Parameters: ClassVar[type[StepParameters]] = PerplexityParameters
     signals: ClassVar[Sequence[Signal]] = (
         Signal("log10_perplexity", MICRO, description="log10 of perplexity per token and sentence end"),
@@ -118,8 +123,7 @@ class PerplexityMeasure(MapStep):
 
     def check(self) -> None:
         """Raise as `Perplexity.check`."""
-        _import_kenlm()
-        _chosen(self.parameters)
+        _check(self.parameters)
 
     def fingerprint(self) -> dict[str, str]:
         """SHA-256 of every model file that can be used."""
@@ -127,26 +131,55 @@ class PerplexityMeasure(MapStep):
 
     def open(self, context: RunContext) -> None:
         """Find the models. Each is loaded when the first document of its language comes."""
-        _import_kenlm()
+        _check(self.parameters)
         self._files = _chosen(self.parameters)
 
     def measure(self, rows: LiveRows) -> Measured:
         """Score every document as one sentence."""
-        scores: list[int | None] = [None] * len(rows)
-        tokens: list[int | None] = [None] * len(rows)
-        for row, language in enumerate(rows.column("lang").to_pylist()):
-            files = self._files.get(language)
-            if files is None:
+        scores = np.zeros(len(rows), np.int64)
+        tokens = np.zeros(len(rows), np.int64)
+        unknown = np.ones(len(rows), np.bool_)
+        languages = np.array(rows.column("lang").to_pylist(), object)
+        for language, files in self._files.items():
+            chosen = np.flatnonzero(languages == language)
+            if not len(chosen):
                 continue
-            pieces, ngrams = _load_files(files)
-            text = cut(rows.texts.bytes_of(row), self.parameters.max_bytes).decode("utf-8", "replace")
-            words = pieces.encode(normalize(text, self.parameters.normalization), out_type=str)
-            log10 = -ngrams.score(as_words(words)) / (len(words) + 1)
-            scores[row] = max(round(log10 * MICRO), 0)
-            tokens[row] = len(words)
+            score = _score_with_kenlm if _needs_kenlm(self.parameters, files) else _score
+            log10, pieces = score(files, self.parameters, rows.texts, chosen)
+            scores[chosen] = np.maximum(np.rint(-log10 / (pieces + 1) * MICRO), 0).astype(np.int64)
+            tokens[chosen] = pieces
+            unknown[chosen] = False
         return Measured(
-            signals={"log10_perplexity": pa.array(scores, pa.int64()), "tokens": pa.array(tokens, pa.int64())}
+            signals={
+                "log10_perplexity": pa.array(scores, mask=unknown),
+                "tokens": pa.array(tokens, mask=unknown),
+            }
         )
+
+
+def _score(
+    files: LanguageModelFiles, parameters: Any, texts: Texts, chosen: Int64
+) -> tuple[npt.NDArray[np.float64], Int64]:
+    """log10 probability float64[m] and number of pieces int64[m] of the chosen texts."""
+    pieces, ngrams = _load_arrays(files, parameters.normalization)
+    ends = cut_ends(texts.data, texts.offsets, parameters.max_bytes)
+    ids, offsets, totals = pieces.encode(texts.data, texts.offsets[:-1][chosen], ends[chosen])
+    return ngrams.score(ids, offsets), totals
+
+
+def _score_with_kenlm(
+    files: LanguageModelFiles, parameters: Any, texts: Texts, chosen: Int64
+) -> tuple[npt.NDArray[np.float64], Int64]:
+    """The same by SentencePiece and KenLM, text by text."""
+    pieces, ngrams = _load_files(files)
+    log10 = np.zeros(len(chosen), np.float64)
+    totals = np.zeros(len(chosen), np.int64)
+    for place, row in enumerate(chosen.tolist()):
+        text = cut(texts.bytes_of(row), parameters.max_bytes).decode("utf-8", "replace")
+        words = pieces.encode(normalize(text, parameters.normalization), out_type=str)
+        log10[place] = ngrams.score(as_words(words))
+        totals[place] = len(words)
+    return log10, totals
 
 
 class PerplexityBucket(MapStep):
@@ -267,12 +300,40 @@ def _fingerprint(parameters: Any) -> dict[str, str]:
     }
 
 
+def _needs_kenlm(parameters: Any, files: LanguageModelFiles) -> bool:
+    return parameters.backend == "kenlm" or files.ngrams.suffix != ".arpa"
+
+
+def _check(parameters: Any) -> None:
+    if any(_needs_kenlm(parameters, files) for files in _chosen(parameters).values()):
+        _import_kenlm()
+
+
 def _import_kenlm() -> Any:
     try:
         import kenlm
     except ImportError as error:
         raise MissingExtraError(Perplexity.name, "quality") from error
     return kenlm
+
+
+def _load_arrays(files: LanguageModelFiles, normalization: Normalization) -> tuple[PieceIds, NgramModel]:
+    """Give (encoder, n-gram model) of a language."""
+    return _load_own(
+        files.pieces, files.ngrams, sha256_of(files.pieces), sha256_of(files.ngrams), normalization
+    )
+
+
+@lru_cache(maxsize=16)
+def _load_own(
+    pieces: Path, ngrams: Path, pieces_sha256: str, ngrams_sha256: str, normalization: Normalization
+) -> tuple[PieceIds, NgramModel]:
+    """Load one language's models; the hashes are part of the key, so that replaced files are loaded again."""
+    try:
+        model = NgramModel(ngrams)
+        return PieceIds(pieces.read_bytes(), model, normalization), model
+    except (OSError, RuntimeError, ValueError, UsageError) as error:
+        raise MissingModelError(f"the perplexity model {ngrams} cannot be loaded: {error}") from error
 
 
 def _load_files(files: LanguageModelFiles) -> tuple[Any, Any]:

@@ -54,6 +54,39 @@ def _are_blank(
     return result
 
 
+def strip_spans(data: Bytes, starts: Int64, ends: Int64) -> tuple[Int64, Int64]:
+    """Narrow s spans of UTF-8 to what Python's ``str.strip`` leaves of them: starts and ends int64[s]."""
+    new_starts, new_ends = _strip_spans(data, starts, ends, _BLANKS)
+    return new_starts, new_ends
+
+
+@njit(types.UniTuple(INT64, 2)(READ_UINT8, READ_INT64, READ_INT64, _READ_UINT16), cache=True, nogil=True)
+def _strip_spans(
+    data: Bytes, starts: Int64, ends: Int64, blanks: npt.NDArray[np.uint16]
+) -> tuple[Int64, Int64]:
+    new_starts = starts.copy()
+    new_ends = ends.copy()
+    for span in range(len(starts)):
+        at = starts[span]
+        end = ends[span]
+        while at < end:
+            code_point, size = decode(data, at, end)
+            if blanks[code_point] == 0:
+                break
+            at += size
+        while end > at:
+            back = end - 1
+            while back > at and end - back < 4 and data[back] & 0xC0 == 0x80:
+                back -= 1
+            code_point, size = decode(data, back, end)
+            if blanks[code_point] == 0:
+                break
+            end = back
+        new_starts[span] = at
+        new_ends[span] = end
+    return new_starts, new_ends
+
+
 @njit(types.boolean(types.uint8), cache=True, nogil=True)
 def is_space(byte: int) -> bool:
     """Space, tab to carriage return, and NUL: what parts words for fastText."""

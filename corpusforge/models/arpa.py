@@ -131,7 +131,7 @@ def read_arpa(path: Path) -> ArpaModel:
     """
     with path.open("rb") as stream:
         lines = enumerate((line.rstrip(b"\r\n") for line in stream), 1)
-        counts = _read_header(path, lines)
+        counts = read_header(path, lines)
         ngrams: dict[tuple[str, ...], tuple[float, float]] = {}
         length = 1
         before = 0
@@ -154,7 +154,7 @@ def read_arpa(path: Path) -> ArpaModel:
     raise ValueError(f"{path}: no \\end\\")
 
 
-def _read_header(path: Path, lines: Iterator[tuple[int, bytes]]) -> list[int]:
+def read_header(path: Path, lines: Iterator[tuple[int, bytes]]) -> list[int]:
     """Read up to the first section: the number of n-grams of each order."""
     counts: list[int] = []
     inside = False

@@ -13,6 +13,9 @@ import unicodedata
 from functools import lru_cache
 from typing import Literal
 
+import numpy as np
+import numpy.typing as npt
+
 Normalization = Literal["ccnet", "none"]
 
 _DIGIT = re.compile(r"\d")
@@ -61,3 +64,14 @@ def cut(text: bytes, maximum: int) -> bytes:
     while end > 0 and text[end] & 0xC0 == 0x80:
         end -= 1
     return text[:end]
+
+
+def cut_ends(
+    data: npt.NDArray[np.uint8], offsets: npt.NDArray[np.int64], maximum: int
+) -> npt.NDArray[np.int64]:
+    """Where the first bytes of each of n texts end, int64[n], as `cut` cuts them; ``offsets`` int64[n + 1]."""
+    ends = np.minimum(offsets[1:], offsets[:-1] + maximum)
+    for row in np.flatnonzero(ends < offsets[1:]):
+        while ends[row] > offsets[row] and data[ends[row]] & 0xC0 == 0x80:
+            ends[row] -= 1
+    return ends

@@ -38,8 +38,6 @@ from corpusforge.operations import Folder
 from corpusforge.step import MICRO, LiveRows, MapStep, RunContext
 from corpusforge.texts import Texts
 
-pytest.importorskip("kenlm")
-
 SIGNAL = "perplexity.log10_perplexity"
 TEXTS = [
     "It was the best of times, it was the worst of times, it was the age of wisdom.",
@@ -232,8 +230,27 @@ def test_check_names_the_command(models: Path, tmp_path: Path, monkeypatch: pyte
 
 def test_names_the_extra_when_kenlm_is_missing(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "kenlm", None)
+    Perplexity(PerplexityParameters(models=str(models))).check()
     with pytest.raises(MissingExtraError, match=r"corpusforge\[quality\]"):
-        Perplexity(PerplexityParameters(models=str(models))).check()
+        Perplexity(PerplexityParameters(models=str(models), backend="kenlm")).check()
+
+
+def test_kenlm_agrees(models: Path) -> None:
+    pytest.importorskip("kenlm")
+    texts = [
+        "",
+        "It was the AGE\nof 1859 — wisdom, naïve…",
+        "日本 語 " * 20,
+        "<s> was",
+        " \u3000It\x00 was\u3000\n",
+        *TEXTS,
+    ]
+    langs = ["en"] * len(texts)
+    for limit in (10, 1000):
+        ours = measure(models, texts, langs, max_bytes=limit)
+        theirs = measure(models, texts, langs, max_bytes=limit, backend="kenlm")
+        assert ours["tokens"] == theirs["tokens"]
+        assert ours["log10_perplexity"] == pytest.approx(theirs["log10_perplexity"], abs=100)
 
 
 def test_a_file_that_is_no_model(tmp_path: Path) -> None:
