@@ -134,17 +134,30 @@ def test_killed_drivers_and_other_engines_leave_work_that_spark_goes_on_with(sma
 RAISES = '''
 import os
 import signal
+import pyarrow as pa
+from corpusforge.operations import Emitter, ExchangeSpec
 from corpusforge.step import LiveRows, MapStep, Measured
 
-class Raises(MapStep):
-    """Fails in one shard, by an exception or by death."""
-    name = "raises"
+SCHEMA = pa.schema([("key", pa.uint64())])
+
+class RaisingEmitter(Emitter):
+    output = ExchangeSpec("raising", SCHEMA, ("key",))
     reads = "none"
-    def measure(self, rows: LiveRows) -> Measured:
+    def emit(self, rows: LiveRows) -> pa.RecordBatch:
         if "00001" in rows.column("locator")[0].as_py():
             if os.environ.get("DEATH"):
                 os.kill(os.getpid(), signal.SIGKILL)
             raise LookupError("no such thing as this")
+        return pa.RecordBatch.from_pylist([], schema=SCHEMA)
+
+class Raises(MapStep):
+    """Fails in one shard, by an exception or by death, where no single document is to blame."""
+    name = "raises"
+    reads = "none"
+    def compile(self, builder):
+        builder.exchange(RaisingEmitter())
+        builder.map(self)
+    def measure(self, rows: LiveRows) -> Measured:
         return Measured()
 '''
 
@@ -268,7 +281,7 @@ class HotEmitter(Emitter):
     def __init__(self):
         self.first = True
     def emit(self, rows: LiveRows) -> pa.RecordBatch:
-        count, self.first = (250_000 if self.first else 1), False
+        count, self.first = (600_000 if self.first else 1), False
         same = np.full(count, 7, np.int64)
         return pa.record_batch([same.astype(np.uint64), same, same, same], schema=SCHEMA)
 
@@ -281,7 +294,7 @@ class CountAll(Reducer):
         yield TABLE, pa.record_batch([pa.array([rows], pa.int64())], schema=schema)
 
 class Hot(MapStep):
-    """Sends a quarter of a million equal rows from every shard to one reducer."""
+    """Sends more than half a million equal rows from every shard (there are two) to one reducer."""
     name = "hot"
     reads = "none"
     def compile(self, builder):
