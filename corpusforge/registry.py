@@ -46,6 +46,7 @@ SOURCES: dict[str, str] = {
     "wikipedia": "corpusforge.sources.wikipedia:Wikipedia",
     "stackexchange": "corpusforge.sources.stackexchange:StackExchange",
     "arxiv": "corpusforge.sources.arxiv:Arxiv",
+    "books": "corpusforge.sources.books:Books",
 }
 """Built-in sources: name to ``module:class``."""
 
