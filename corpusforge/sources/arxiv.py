@@ -25,6 +25,8 @@ from corpusforge.sources.tar import BLOCK, Member, TarError, is_tar, read_exactl
 from corpusforge.step import StepParameters
 
 GZIP = b"\x1f\x8b"
+HEAD = 4096
+"""First bytes that tell what a file is."""
 _BULK_MEMBER = re.compile(
     r"(?:^|/)(?:[a-z-]{0,20}(?:\.[A-Z]{2})?\d{7}|\d{4}\.\d{4,5})(?:v\d{1,3})?\.(?:gz|pdf)$"
 )
@@ -142,10 +144,10 @@ class Arxiv(Source):
 
     def records(self, file: SourceFile, stream: BinaryIO) -> Iterator[Record | Skipped | Damaged]:
         """Iterate papers in the file's order; a single e-print is one record."""
-        stream = cast(BinaryIO, io.BufferedReader(cast(io.RawIOBase, stream)))
-        head = cast(io.BufferedReader, stream).peek(BLOCK)
+        head = read_exactly(stream, HEAD)
+        stream.seek(0)
         if not is_tar(head):
-            yield self._paper(file.path, file.path, stream, file.size)
+            yield self._paper(file.path, file.path, head, stream, file.size)
             return
         members = tar_members(stream, must_end=True)
         seen = 0
@@ -176,19 +178,20 @@ class Arxiv(Source):
         if member.size > self.parameters.max_eprint_bytes:
             message = f"{member.size} bytes, {self.parameters.max_eprint_bytes} are allowed"
             return Damaged(locator, "eprint_too_large", message, member.size)
-        return self._paper(locator, member.name, io.BytesIO(member.read()), member.size)
+        data = member.read()
+        return self._paper(locator, member.name, data[:HEAD], io.BytesIO(data), member.size)
 
-    def _paper(self, locator: str, name: str, stream: BinaryIO, size: int) -> Record | Skipped | Damaged:
+    def _paper(
+        self, locator: str, name: str, head: bytes, stream: BinaryIO, size: int
+    ) -> Record | Skipped | Damaged:
         """One e-print: gzip or not, of a single file or of a tar."""
 
         def read() -> dict[str, bytes] | Skipped:
-            packed = io.BufferedReader(cast(io.RawIOBase, stream)) if not hasattr(stream, "peek") else stream
-            head = cast(io.BufferedReader, packed).peek(4096)
             if not head.startswith(GZIP):
-                return self._single(head, packed)
+                return self._single(head, stream)
             if _original_name(head).endswith(".cry"):
                 return Skipped("encrypted", size)
-            plain = io.BufferedReader(cast(io.RawIOBase, gzip.GzipFile(fileobj=packed)), 1 << 16)
+            plain = io.BufferedReader(cast(io.RawIOBase, gzip.GzipFile(fileobj=stream)), 1 << 16)
             return self._single(plain.peek(BLOCK), cast(BinaryIO, plain))
 
         return self._finished(locator, name, size, read)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import gzip
 import io
+import json
 import re
+import sys
 import zipfile
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from runs import run_cli
 
 from corpusforge.sources.base import Record, SourceFile
 from corpusforge.sources.books import Books, Parameters
@@ -156,3 +159,18 @@ def test_real_books(shared_data: Path):
         lines = found[name].split("\n")
         assert len(lines) > 5000
         assert sum(len(line) > 120 for line in lines) < 30, name
+
+
+@pytest.mark.slow
+def test_five_editions_of_one_book_are_one(shared_data: Path, tmp_path: Path):
+    """Two transcriptions, and three releases of one of them; the recipe's own threshold."""
+    recipe = (Path(__file__).parents[2] / "pipelines" / "books_pipeline.yaml").read_text()
+    (tmp_path / "books.yaml").write_text(recipe.partition("  - decontaminate")[0])
+    names = ("1342-0.txt", "1342.zip", "42671-8.zip", "old_pandp10.zip", "old_pandp12.zip", "35.txt")
+    inputs = [word for name in names for word in ("--input", f"books={shared_data}/books/{name}")]
+    line = [sys.executable, "-m", "corpusforge.cli", "run", str(tmp_path / "books.yaml"), *inputs]
+    done = run_cli([*line, "--output", str(tmp_path / "run"), "--workers", "1"])
+    assert done.returncode == 0, done.stderr
+    ledger = json.loads((tmp_path / "run" / "ledger.json").read_bytes())
+    assert ledger["closed"]
+    assert ledger["steps"][-1]["sources"]["books"]["documents_kept"] == 2
