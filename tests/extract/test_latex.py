@@ -218,6 +218,7 @@ HOSTILE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_megabyte_of_anything_takes_seconds_at_most(name):
     """All are linear; a quadratic expression would take hours. CPU seconds, so a busy machine does not count."""
