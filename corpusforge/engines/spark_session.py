@@ -25,6 +25,16 @@ ATTEMPTS = 4
 CHUNK_ROWS_PER_BATCH = 16
 """Rows that Spark hands to Python at once: with the chunk size this bounds a reducer's memory."""
 
+SESSION = {
+    # Partition numbers are part of the meaning here: nothing may merge or split them.
+    "spark.sql.adaptive.enabled": "false",
+    "spark.sql.execution.arrow.maxRecordsPerBatch": str(CHUNK_ROWS_PER_BATCH),
+    # Jobs have few rows: compiling Java for each of them costs more than it saves.
+    "spark.sql.codegen.wholeStage": "false",
+    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+}
+"""Settings of the session that the engine's jobs run in."""
+
 LIGHT_JAVA = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 """For a Spark on this machine: the JVM moves numbers and chunks, and optimizing it costs more than it saves."""
 
@@ -128,9 +138,9 @@ def start_session(
     else:
         session = _new_session(options, workers, environment)
         owned = True
-    # Partition numbers are part of the meaning here: nothing may merge or split them.
-    session.conf.set("spark.sql.adaptive.enabled", "false")
-    session.conf.set("spark.sql.execution.arrow.maxRecordsPerBatch", str(CHUNK_ROWS_PER_BATCH))
+    for name, value in {**SESSION, **options.conf}.items():
+        if name in SESSION:
+            session.conf.set(name, value)
     return session, owned
 
 
