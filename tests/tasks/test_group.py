@@ -82,7 +82,10 @@ def write_posts(folder: Path) -> dict[str, str]:
 
 
 @pytest.mark.slow
-def test_scattered_parts_become_whole_documents_in_any_partitioning(tmp_path):
+def test_scattered_parts_become_whole_documents_in_any_partitioning(tmp_path, monkeypatch):
+    # A plugin registers its source for the whole process: other tests must not see it.
+    monkeypatch.setattr(registry, "SOURCES", dict(registry.SOURCES))
+    monkeypatch.setattr(registry, "_plugins", dict(registry._plugins))
     (tmp_path / "input").mkdir()
     expected = write_posts(tmp_path / "input")
     plugin = tmp_path / "threads.py"
