@@ -180,7 +180,13 @@ def test_interrupted_and_run_again_gives_the_same_bytes(sample, core_recipe, fin
     output = tmp_path / "run"
     line = command(core_recipe, f"{sample}/warc/*.warc.gz", output, "--workers", "2")
     running = subprocess.Popen(
-        line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+        line,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        # A suite started in the background ignores the signal, and its children would inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     deadline = time.monotonic() + 60
     while not list(output.glob("stages/*/*.json")) and time.monotonic() < deadline:
