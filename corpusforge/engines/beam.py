@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from corpusforge import heartbeat, kills, storage
-from corpusforge.engines import beam_launcher
+from corpusforge.engines import beam_launcher, interrupts
 from corpusforge.engines.base import Engine, Progress
 from corpusforge.engines.beam_attempts import POLL_SECONDS, Attempts, Committed, Ending
 from corpusforge.engines.beam_work import Work, task_at_work
@@ -177,12 +177,13 @@ class BeamEngine(Engine):
 
     def _launch(self) -> _Process:
         if self._launcher is None:
-            self._launcher = _Process(
-                self._context,
-                Path(self._folder.name),
-                beam_launcher.main,
-                lambda connection, beat: (connection, self._settings, beat),
-            )
+            with interrupts.held_back():
+                self._launcher = _Process(
+                    self._context,
+                    Path(self._folder.name),
+                    beam_launcher.main,
+                    lambda connection, beat: (connection, self._settings, beat),
+                )
         return self._launcher
 
     def _hear(self, launcher: _Process) -> Ending | None:
@@ -200,14 +201,15 @@ class BeamEngine(Engine):
 
     def _start_worker(self, control: str, worker_id: str) -> None:
         log = self._settings.log_file
-        self._workers.append(
-            _Process(
-                self._context,
-                Path(self._folder.name),
-                beam_launcher.serve_worker,
-                lambda lifeline, beat: (control, worker_id, log, beat, lifeline),
+        with interrupts.held_back():
+            self._workers.append(
+                _Process(
+                    self._context,
+                    Path(self._folder.name),
+                    beam_launcher.serve_worker,
+                    lambda lifeline, beat: (control, worker_id, log, beat, lifeline),
+                )
             )
-        )
 
     def _bury(self) -> Ending | None:
         """Notice a worker that died: its runner would wait for it for ever."""

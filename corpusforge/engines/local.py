@@ -20,7 +20,7 @@ from typing import Any
 
 from corpusforge import heartbeat, kills, storage
 from corpusforge.document import canonical_json
-from corpusforge.engines import worker
+from corpusforge.engines import interrupts, worker
 from corpusforge.engines.base import Engine, Progress
 from corpusforge.errors import CorpusforgeError, RunFailedError, UsageError
 from corpusforge.layout import RunLayout
@@ -109,7 +109,11 @@ class LocalEngine(Engine):
     def _assign(self, stage: Stage, waiting: deque[int]) -> None:
         wanted = min(self._count, len(waiting) + sum(item.task is not None for item in self._workers))
         while len(self._workers) < wanted:
-            self._workers.append(_Worker(self._context, self._plan_file, self._root, Path(self._folder.name)))
+            # Noted before an interrupt can come, so that `close` knows of it.
+            with interrupts.held_back():
+                self._workers.append(
+                    _Worker(self._context, self._plan_file, self._root, Path(self._folder.name))
+                )
         for item in self._workers:
             if item.task is None and waiting:
                 try:
