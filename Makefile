@@ -38,8 +38,8 @@ $(VENV)/.run: $(PROJECT) | $(BIN)/python
 	@touch $@
 
 $(VENV)/.dev: $(PROJECT) | $(BIN)/python
-	@echo 'installing corpusforge[quality,sources,pii,dev]'
-	@$(PIP) -e '.[quality,sources,pii,dev]'
+	@echo 'installing corpusforge[all,dev]: every engine and every extra has its tests'
+	@$(PIP) -e '.[all,dev]'
 	@touch $@ $(VENV)/.run
 
 # truth.jsonl is written last: a sample without it was cut off.
