@@ -34,7 +34,7 @@ from corpusforge.kernels.html_features import FEATURES, block_features
 from corpusforge.sources.charset import decode_to_utf8
 
 OUTPUT = Path(__file__).resolve().parents[1] / "corpusforge" / "extract" / "block_model.json"
-LIMITS = Limits(10 << 20, 10**6, 1000, 2000, 10**8, 10**4)
+LIMITS = Limits()
 ROUNDS, FOLDS = 200, 5
 SETTINGS: dict[str, Any] = {
     "objective": "binary", "learning_rate": 0.08, "num_leaves": 7, "min_data_in_leaf": 15, "lambda_l2": 5,

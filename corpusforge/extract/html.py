@@ -10,16 +10,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
+from pydantic import Field
 from resiliparse.extract.html2text import extract_plain_text
 from resiliparse.parse.html import HTMLTree
 
 from corpusforge.errors import MissingExtraError
 from corpusforge.kernels.html_blocks import Walked, walk_html
-from corpusforge.kernels.html_scan import PageShape, scan_html
+from corpusforge.kernels.html_scan import CAPACITY, PageShape, scan_html
+from corpusforge.step import StepParameters
 
 _LINE_ENDS = re.compile("\r\n?|[\x0b\x0c\x85]")
 _CONTROLS = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f]+")
@@ -35,33 +36,60 @@ class PageLimitError(Exception):
         self.kind = kind
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """Most that one page may ask for; see `corpusforge.extract.step.Parameters`."""
+class Page(NamedTuple):
+    """What an extractor takes of a page, not cleaned; `fell_back`: the whole page stands in for the main content."""
 
-    max_bytes: int
-    max_nodes: int
-    max_depth: int
-    max_attributes: int
-    max_path_steps: int
-    max_options: int
+    title: str
+    text: str
+    fell_back: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What is kept of a page; see `corpusforge.extract.step.Parameters`."""
+class Options(StepParameters):
+    """Which extractor takes what of a page."""
 
+    extractor: Literal["blocks", "resiliparse", "trafilatura"] = "resiliparse"
+    """`blocks`: this package's own, in one pass without a tree; see `corpusforge.extract.blocks`."""
     main_content: bool = True
+    """Keep the main content only; trafilatura: favour precision."""
+    whole_page_fallback: bool = True
+    """Take the whole page's text where the main content comes out empty; see `fell_back`. (Blocks, Resiliparse)"""
     preserve_formatting: bool | Literal["minimal_html"] = True
+    """Keep paragraphs, lists and headings as lines, or as reduced HTML. (Resiliparse)"""
     list_bullets: bool = True
+    """Keep bullets and numbers of lists. (Blocks, Resiliparse)"""
     alt_texts: bool = False
+    """Keep alternative texts of images. (Resiliparse)"""
     links: bool = False
+    """Keep targets of links. (Resiliparse, Trafilatura)"""
     form_fields: bool = False
+    """Keep form fields and their values. (Resiliparse)"""
     noscript: bool = False
+    """Keep what stands in noscript elements. (Resiliparse)"""
     comments: bool = True
+    """Treat readers' comments as content. (Resiliparse, Trafilatura; blocks takes them for boilerplate)"""
     post_meta: bool = True
+    """Keep dates, authors and such of posts. (Resiliparse)"""
     hidden_elements: bool = False
-    skip_elements: tuple[str, ...] = ()
+    """Keep elements that are hidden by class names. (Resiliparse)"""
+    skip_elements: list[str] = Field(default=[])
+    """CSS selectors of elements to leave out. (Resiliparse)"""
+
+
+class Limits(StepParameters):
+    """Most that one page may ask for."""
+
+    max_bytes: int = Field(default=10 << 20, gt=0)
+    """Longest page in bytes of UTF-8."""
+    max_nodes: int = Field(default=1_000_000, gt=0)
+    """Most elements of a page: start tags, with those that the parser repeats."""
+    max_depth: int = Field(default=1000, gt=0, lt=CAPACITY)
+    """Deepest nesting of elements. (Chromium's parser stops nesting at 512.)"""
+    max_attributes: int = Field(default=2000, gt=0)
+    """Most attributes of one tag: the parser's cost is quadratic in them."""
+    max_path_steps: int = Field(default=100_000_000, gt=0)
+    """Greatest sum of depths over all elements: the extractor walks from every element to the root."""
+    max_options: int = Field(default=10_000, gt=0)
+    """Most option elements: the parser's cost is quadratic in those of one select."""
 
 
 def measure_page(html: bytes, limits: Limits) -> PageShape:
@@ -99,13 +127,25 @@ def _check_shape(shape: PageShape, limits: Limits) -> None:
             raise PageLimitError(kind, f"{value} is more than {limit}")
 
 
-def html_to_text(html: str, options: Options) -> tuple[str, str]:
-    """Extract with Resiliparse; gives title and text as they come. Raises what the parser raises."""
+def html_to_text(html: str, options: Options) -> Page:
+    """Extract with Resiliparse; gives title and text as they come. Raises what the parser raises.
+
+    The whole page, where it stands in for an empty main content, is read off the same tree: a second walk that
+    the limits on the tree bound as they do the first.
+    """
     tree = HTMLTree.parse(html)
+    text = _plain_text(tree, options, options.main_content)
+    fell_back = options.main_content and options.whole_page_fallback and not text.strip()
+    if fell_back:
+        text = _plain_text(tree, options, False)
+    return Page(str(tree.title or ""), text, fell_back and bool(text.strip()))
+
+
+def _plain_text(tree: HTMLTree, options: Options, main_content: bool) -> str:
     text = extract_plain_text(
         tree,
         preserve_formatting=options.preserve_formatting,
-        main_content=options.main_content,
+        main_content=main_content,
         list_bullets=options.list_bullets,
         alt_texts=options.alt_texts,
         links=options.links,
@@ -114,19 +154,19 @@ def html_to_text(html: str, options: Options) -> tuple[str, str]:
         comments=options.comments,
         post_meta=options.post_meta,
         hidden_elements=options.hidden_elements,
-        skip_elements=list(options.skip_elements) or None,
+        skip_elements=options.skip_elements or None,
     )
-    return str(tree.title or ""), str(text)
+    return str(text)
 
 
-def trafilatura_extractor(step: str, options: Options) -> Callable[[str], tuple[str, str]]:
-    """Give a function from HTML to (title, text) by Trafilatura. Raises `MissingExtraError` without it."""
+def trafilatura_extractor(step: str, options: Options) -> Callable[[str], Page]:
+    """Give a function from HTML to a page by Trafilatura. Raises `MissingExtraError` without it."""
     try:
         import trafilatura
     except ImportError as error:
         raise MissingExtraError(step, "sources") from error
 
-    def extract(html: str) -> tuple[str, str]:
+    def extract(html: str) -> Page:
         document = trafilatura.bare_extraction(
             html,
             include_comments=options.comments,
@@ -135,8 +175,8 @@ def trafilatura_extractor(step: str, options: Options) -> Callable[[str], tuple[
             with_metadata=False,
         )
         if document is None:
-            return "", ""
-        return str(document.title or ""), str(document.text or "")
+            return Page("", "")
+        return Page(str(document.title or ""), str(document.text or ""))
 
     return extract
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import numpy as np
 import pyarrow as pa
-from pydantic import Field
 
 from corpusforge.extract.blocks import block_model, extract_blocks
 from corpusforge.extract.html import (
     Limits,
     Options,
+    Page,
     PageLimitError,
     clean_text,
     clean_title,
@@ -22,58 +22,21 @@ from corpusforge.extract.html import (
     trafilatura_extractor,
     walk_page,
 )
-from corpusforge.kernels.html_scan import CAPACITY
 from corpusforge.sources.charset import decode_to_utf8
-from corpusforge.step import LiveRows, MapStep, Measured, Rule, RunContext, Signal, StepParameters
+from corpusforge.step import LiveRows, MapStep, Measured, Rule, RunContext, Signal
 
 HTML_TYPES = frozenset({"text/html", "application/xhtml+xml"})
 
 
-class Parameters(StepParameters):
+class Parameters(Limits, Options):
     """Parameters of `Extract`."""
 
-    extractor: Literal["blocks", "resiliparse", "trafilatura"] = "resiliparse"
-    """`blocks`: this package's own, in one pass without a tree; see `corpusforge.extract.blocks`."""
-    main_content: bool = True
-    """Keep the main content only; trafilatura: favour precision."""
-    preserve_formatting: bool | Literal["minimal_html"] = True
-    """Keep paragraphs, lists and headings as lines, or as reduced HTML. (Resiliparse)"""
-    list_bullets: bool = True
-    """Keep bullets and numbers of lists. (Blocks, Resiliparse)"""
-    alt_texts: bool = False
-    """Keep alternative texts of images. (Resiliparse)"""
-    links: bool = False
-    """Keep targets of links. (Resiliparse, Trafilatura)"""
-    form_fields: bool = False
-    """Keep form fields and their values. (Resiliparse)"""
-    noscript: bool = False
-    """Keep what stands in noscript elements. (Resiliparse)"""
-    comments: bool = True
-    """Treat readers' comments as content. (Resiliparse, Trafilatura; blocks takes them for boilerplate)"""
-    post_meta: bool = True
-    """Keep dates, authors and such of posts. (Resiliparse)"""
-    hidden_elements: bool = False
-    """Keep elements that are hidden by class names. (Resiliparse)"""
-    skip_elements: list[str] = Field(default=[])
-    """CSS selectors of elements to leave out. (Resiliparse)"""
-    max_bytes: int = Field(default=10 << 20, gt=0)
-    """Longest page in bytes of UTF-8."""
-    max_nodes: int = Field(default=1_000_000, gt=0)
-    """Most elements of a page: start tags, with those that the parser repeats."""
-    max_depth: int = Field(default=1000, gt=0, lt=CAPACITY)
-    """Deepest nesting of elements. (Chromium's parser stops nesting at 512.)"""
-    max_attributes: int = Field(default=2000, gt=0)
-    """Most attributes of one tag: the parser's cost is quadratic in them."""
-    max_path_steps: int = Field(default=100_000_000, gt=0)
-    """Greatest sum of depths over all elements: the extractor walks from every element to the root."""
-    max_options: int = Field(default=10_000, gt=0)
-    """Most option elements: the parser's cost is quadratic in those of one select."""
     min_characters: int | None = 1
     """Documents with fewer characters of text are dropped."""
 
 
 @dataclass
-class _Page:
+class _Document:
     text: str = ""
     title: str | None = None
     published: str | None = None
@@ -82,12 +45,14 @@ class _Page:
     nodes: int = 0
     depth: int = 0
     replacement_characters: int = 0
+    fell_back: bool = False
 
 
 class Extract(MapStep):
     """Makes text of payloads: HTML by an extractor, plain text by decoding."""
 
     name = "extract"
+    version: ClassVar[int] = 2
     summary = "Extract text from HTML (blocks, Resiliparse or Trafilatura) or decode plain text"
     Parameters = Parameters
     signals: ClassVar[Sequence[Signal]] = (
@@ -96,6 +61,7 @@ class Extract(MapStep):
         Signal("depth", description="deepest nesting, as the scan before parsing estimates it"),
         Signal("replacement_characters", description="U+FFFD after decoding"),
         Signal("characters", description="code points of the extracted text"),
+        Signal("fell_back", description="1: the main content was empty, and this is the whole page"),
         Signal("title", scale=0, type=pa.string(), description="the page's title"),
         Signal(
             "published", scale=0, type=pa.string(), description="ISO 8601, as the page tells; blocks only"
@@ -117,47 +83,25 @@ class Extract(MapStep):
 
     def open(self, context: RunContext) -> None:
         """Prepare the extractor."""
-        parameters: Parameters = self.parameters
-        self._limits = Limits(
-            parameters.max_bytes,
-            parameters.max_nodes,
-            parameters.max_depth,
-            parameters.max_attributes,
-            parameters.max_path_steps,
-            parameters.max_options,
-        )
         self._heartbeat = context.heartbeat
-        self._by_blocks = parameters.extractor == "blocks"
+        self._by_blocks = self.parameters.extractor == "blocks"
         if self._by_blocks:
             block_model()
         self._extract = self._extractor()
 
-    def _extractor(self) -> Callable[[str], tuple[str, str]]:
+    def _extractor(self) -> Callable[[str], Page]:
         parameters: Parameters = self.parameters
-        options = Options(
-            main_content=parameters.main_content,
-            preserve_formatting=parameters.preserve_formatting,
-            list_bullets=parameters.list_bullets,
-            alt_texts=parameters.alt_texts,
-            links=parameters.links,
-            form_fields=parameters.form_fields,
-            noscript=parameters.noscript,
-            comments=parameters.comments,
-            post_meta=parameters.post_meta,
-            hidden_elements=parameters.hidden_elements,
-            skip_elements=tuple(parameters.skip_elements),
-        )
         if parameters.extractor == "trafilatura":
-            return trafilatura_extractor(self.name, options)
-        return lambda html: html_to_text(html, options)
+            return trafilatura_extractor(self.name, parameters)
+        return lambda html: html_to_text(html, parameters)
 
     def measure(self, rows: LiveRows) -> Measured:
         """Extract every payload; a page that is over a limit or that the extractor refuses is a failure."""
-        pages: list[_Page] = []
+        pages: list[_Document] = []
         failures: dict[int, str] = {}
         columns = (rows.column(name) for name in ("payload", "content_type", "charset", "locator", "url"))
         for row, (payload, content_type, charset, locator, url) in enumerate(zip(*columns)):
-            page = _Page()
+            page = _Document()
             self._heartbeat.begin(locator.as_py() or "")
             try:
                 declared = content_type.as_py() or "", charset.as_py()
@@ -177,6 +121,7 @@ class Extract(MapStep):
                 "depth": np.array([page.depth for page in pages], np.int64),
                 "replacement_characters": np.array([page.replacement_characters for page in pages], np.int64),
                 "characters": np.array([len(page.text) for page in pages], np.int64),
+                "fell_back": np.array([page.fell_back for page in pages], np.int64),
                 "title": pa.array([page.title for page in pages], pa.string()),
                 "published": pa.array([page.published for page in pages], pa.string()),
                 "html_language": pa.array([page.language for page in pages], pa.string()),
@@ -185,14 +130,13 @@ class Extract(MapStep):
             failures=failures,
         )
 
-    def _page(self, payload: bytes, content_type: str, charset: str | None, url: str | None) -> _Page:
+    def _page(self, payload: bytes, content_type: str, charset: str | None, url: str | None) -> _Document:
         is_html = content_type in HTML_TYPES
-        if len(payload) > self._limits.max_bytes:
-            raise PageLimitError(
-                "page_too_large", f"a payload of {len(payload)} bytes, more than {self._limits.max_bytes}"
-            )
+        limit = self.parameters.max_bytes
+        if len(payload) > limit:
+            raise PageLimitError("page_too_large", f"a payload of {len(payload)} bytes, more than {limit}")
         html, replaced = decode_to_utf8(payload, charset, is_html)
-        page = _Page(html_bytes=len(payload), replacement_characters=replaced)
+        page = _Document(html_bytes=len(payload), replacement_characters=replaced)
         if not is_html:
             # The white space of a program is its author's.
             page.text = (
@@ -202,18 +146,22 @@ class Extract(MapStep):
         if self._by_blocks:
             self._fill_by_blocks(page, html, url)
             return page
-        shape = measure_page(html, self._limits)
+        shape = measure_page(html, self.parameters)
         page.nodes, page.depth = shape.nodes, shape.depth
-        title, text = self._extract(html.decode("utf-8"))
-        page.text = clean_text(text)
-        page.title = clean_title(title) or None
+        extracted = self._extract(html.decode("utf-8"))
+        page.text = clean_text(extracted.text)
+        page.title = clean_title(extracted.title) or None
+        page.fell_back = extracted.fell_back
         return page
 
-    def _fill_by_blocks(self, page: _Page, html: bytes, url: str | None) -> None:
+    def _fill_by_blocks(self, page: _Document, html: bytes, url: str | None) -> None:
         parameters: Parameters = self.parameters
-        walked = walk_page(html, self._limits)
+        walked = walk_page(html, self.parameters)
         page.nodes, page.depth = walked.shape.nodes, walked.shape.depth
         extracted = extract_blocks(html, walked, parameters.main_content, parameters.list_bullets, url)
+        if parameters.main_content and parameters.whole_page_fallback and not extracted.text:
+            extracted = extract_blocks(html, walked, False, parameters.list_bullets, url)
+            page.fell_back = bool(extracted.text)
         page.text = extracted.text
         page.title = clean_title(extracted.title) or None
         page.published = extracted.published

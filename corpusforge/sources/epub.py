@@ -21,7 +21,9 @@ from corpusforge.sources.charset import decode
 
 CONTAINER = "META-INF/container.xml"
 RIGHTS = "META-INF/rights.xml"
-CHAPTER_LIMITS = Limits(8 << 20, 500_000, min(500, CAPACITY - 1), 2000, 50_000_000, 10_000)
+CHAPTER_LIMITS = Limits(
+    max_bytes=8 << 20, max_nodes=500_000, max_depth=min(500, CAPACITY - 1), max_path_steps=50_000_000
+)
 """Bounds of one content document: bytes, elements, depth, attributes of a tag, steps along paths, options."""
 
 

@@ -12,7 +12,7 @@ from corpusforge.extract.blocks import Extracted, block_model, extract_blocks, k
 from corpusforge.extract.html import Limits, walk_page
 from corpusforge.kernels.html_features import FEATURES
 
-LIMITS = Limits(1 << 20, 10**6, 1000, 2000, 10**8, 10**4)
+LIMITS = Limits(max_bytes=1 << 20)
 PAGES = Path(__file__).parent / "pages"
 
 

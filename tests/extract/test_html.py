@@ -90,12 +90,12 @@ def test_limits(page: bytes, kind: str) -> None:
 )
 def test_hostile_pages_within_the_limits_end(page: str) -> None:
     measure_page(page.encode(), LIMITS)
-    _, text = html_to_text(page, Options(main_content=False))
-    assert "text" in text
+    assert "text" in html_to_text(page, Options(main_content=False)).text
 
 
 def test_main_content() -> None:
-    title, text = html_to_text(PAGE, Options())
+    title, text, fell_back = html_to_text(PAGE, Options())
+    assert not fell_back
     assert clean_title(title) == "A title"
     assert "First paragraph with bold text" in text
     assert "Second paragraph" in text
@@ -103,14 +103,27 @@ def test_main_content() -> None:
     assert "var x" not in text
 
 
+NAVIGATION_ONLY = """<title>T</title><body><nav><p>All that this page says stands in a place that extractors
+take for navigation.</p></nav></body>"""
+
+
+def test_the_whole_page_stands_in_for_an_empty_main_content() -> None:
+    page = html_to_text(NAVIGATION_ONLY, Options())
+    assert page.fell_back
+    assert "take for navigation" in page.text
+    assert html_to_text(NAVIGATION_ONLY, Options(whole_page_fallback=False)) == ("T", "", False)
+    assert html_to_text("<title>T</title><body><script>x()</script>", Options()) == ("T", "", False)
+    assert not html_to_text(NAVIGATION_ONLY, Options(main_content=False)).fell_back
+
+
 def test_options() -> None:
-    _, everything = html_to_text(PAGE, Options(main_content=False))
+    everything = html_to_text(PAGE, Options(main_content=False)).text
     assert "Copyright" in everything
     assert "• one" in everything
     assert "• one" not in html_to_text(PAGE, Options(main_content=False, list_bullets=False))[1]
     assert "http://x/" in html_to_text(PAGE, Options(links=True))[1]
     assert "<h1>" in html_to_text(PAGE, Options(preserve_formatting="minimal_html"))[1]
-    assert "cell a" not in html_to_text(PAGE, Options(skip_elements=("table",)))[1]
+    assert "cell a" not in html_to_text(PAGE, Options(skip_elements=["table"]))[1]
 
 
 def test_clean_text() -> None:
@@ -132,11 +145,11 @@ def test_clean_text_settles(raw: str) -> None:
 
 def test_trafilatura() -> None:
     pytest.importorskip("trafilatura")
-    title, text = trafilatura_extractor("extract", Options())(PAGE * 1)
+    title, text, _ = trafilatura_extractor("extract", Options())(PAGE * 1)
     assert "First paragraph with bold text" in text
     assert "Copyright" not in text
     assert clean_title(title) in ("", "A title")
-    assert trafilatura_extractor("extract", Options())("") == ("", "")
+    assert trafilatura_extractor("extract", Options())("") == ("", "", False)
 
 
 def test_trafilatura_is_asked_for_by_name(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -64,6 +64,22 @@ def test_html_and_plain_text() -> None:
     assert set(measured.signals) == {signal.name for signal in Extract.signals}
 
 
+@pytest.mark.parametrize("extractor", ["resiliparse", "blocks"])
+def test_the_whole_page_stands_in_for_an_empty_main_content(extractor: str) -> None:
+    navigation = b"<title>T</title><body><nav><p><a href=/>All that this page says.</a></p></nav></body>"
+    pages = [
+        (navigation, "text/html", None),
+        (b"<title>T</title>", "text/html", None),
+        (b"plain", "text/plain", None),
+    ]
+    measured = measure(pages, extractor=extractor)
+    assert measured.columns["text"].to_pylist() == ["All that this page says.", "", "plain"]
+    assert list(measured.signals["fell_back"]) == [1, 0, 0]
+    without = measure(pages, extractor=extractor, whole_page_fallback=False)
+    assert without.columns["text"].to_pylist() == ["", "", "plain"]
+    assert list(without.signals["fell_back"]) == [0, 0, 0]
+
+
 def test_failures_cost_one_page() -> None:
     good = (PAGE.encode(), "text/html", None)
     measured = measure(
