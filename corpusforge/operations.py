@@ -62,6 +62,8 @@ class Emitter(ABC):
     output: ExchangeSpec
     reads: str = "latest"
     """The view of the texts that it is given."""
+    only: tuple[str, ...] = ()
+    """The sources whose documents it is given; empty for all. The plan sets it from the step."""
 
     def open(self, context: RunContext) -> None:  # noqa: B027
         """Prepare once per task."""
@@ -95,6 +97,8 @@ class Folder(ABC):
     """An integer monoid over documents: counts by string key, merged by addition, finished to a small value."""
 
     reads: str = "latest"
+    only: tuple[str, ...] = ()
+    """The sources whose documents it is given; empty for all. The plan sets it from the step."""
 
     def open(self, context: RunContext) -> None:  # noqa: B027
         """Prepare once per task."""

@@ -168,6 +168,7 @@ class PlanBuilder:
                     f"step {step.instance!r}: {rule.name} is {threshold}; null switches a rule off"
                 )
         stage = self._stage()
+        step.only = self._only()
         stage.steps.append(step)
         if step.edits:
             self._views.add(step.instance)
@@ -176,6 +177,7 @@ class PlanBuilder:
 
     def exchange(self, emitter: Emitter) -> None:
         """Let the open stage emit rows of its kept documents, and close it."""
+        emitter.only = self._only()
         self._stage().emitter = emitter
         if emitter.output.name in self._exchanges:
             raise UsageError(f"two exchanges are called {emitter.output.name!r}")
@@ -199,6 +201,7 @@ class PlanBuilder:
 
     def fold(self, name: str, folder: Folder) -> None:
         """Count over the open stage's documents and commit the value under `name`."""
+        folder.only = self._only()
         self._stage().folders[name] = folder
         self.close(name)
         producer = self._stages[-1]
@@ -286,8 +289,14 @@ class PlanBuilder:
             part = [self._step.instance, self._step.name, self._step.version]
             hashes = self._step.fingerprint() if self._fingerprints else {}
             entry = [*part, self._step.parameters.model_dump(mode="json"), hashes]
+            if self._step.only:
+                entry.append(list(self._step.only))
             if entry not in self._open_parts:
                 self._open_parts.append(entry)
+
+    def _only(self) -> tuple[str, ...]:
+        """The sources that the step being compiled is limited to."""
+        return self._step.only if self._step is not None else ()
 
     def _partitions_of(self, spec: ExchangeSpec) -> int:
         return len(self.shards) if spec.partition_by == "shard" else self.partitions

@@ -80,6 +80,9 @@ class Recipe:
             if step.instance in seen:
                 raise UsageError(f"two steps are called {step.instance!r}: give one another name with `as:`")
             seen.add(step.instance)
+            trouble = _limit_trouble(step, self.sources)
+            if trouble:
+                raise UsageError(trouble)
         if self.options.partitions is not None and self.options.partitions & (self.options.partitions - 1):
             raise UsageError(f"partitions must be a power of two, not {self.options.partitions}")
 
@@ -100,6 +103,8 @@ class Recipe:
         steps = []
         for step in self.steps:
             body = step.parameters.model_dump(mode="json")
+            if step.only:
+                body = {"only": list(step.only), **body}
             if step.instance != step.name:
                 body = {"as": step.instance, **body}
             steps.append({step.name: body})
@@ -156,6 +161,10 @@ def load_text(text: str, name: str, settings: Sequence[str] = ()) -> Recipe:
     options = where.validate(Options, top, (), "option")
     steps = _build_steps(value.get("steps"), where, overrides)
     sources = _build_sources(value.get("sources") or {}, where, overrides)
+    for index, step in enumerate(steps):
+        trouble = _limit_trouble(step, sources)
+        if trouble:
+            raise where.error(("steps", index, step.name, "only"), trouble)
     known = {step.instance for step in steps} | set(sources) | {""}
     for owner, key in overrides:
         if owner in sources and any(step.instance == owner for step in steps):
@@ -225,14 +234,38 @@ def build_step(
     path: marked_yaml.Path,
     overrides: Mapping[tuple[str, str], Any],
 ) -> Step:
-    """Make a step: rule set below recipe below ``--set``."""
+    """Make a step: rule set below recipe below ``--set``. `as` and `only` are no parameters of the step's own."""
     found = registry.step_class(name)
     body = dict(body)
     instance = str(body.pop("as", name))
     body.update({key: item for (owner, key), item in overrides.items() if owner == instance})
+    only = _sources_named(body.pop("only", None), instance)
     merged = {**_rule_set_values(found, body), **body}
     parameters = where.validate(found.Parameters, merged, path, f"parameter of step {instance!r}")
-    return found(parameters, instance)
+    step = found(parameters, instance)
+    step.only = only
+    return step
+
+
+def _sources_named(value: Any, instance: str) -> tuple[str, ...]:
+    """The sources of `only`; null for all of them."""
+    if value is None:
+        return ()
+    if not isinstance(value, list) or not value or not all(isinstance(name, str) for name in value):
+        raise UsageError(f"`only` of step {instance!r} is a list of at least one source, not {value!r}")
+    return tuple(dict.fromkeys(value))
+
+
+def _limit_trouble(step: Step, sources: Mapping[str, Source]) -> str | None:
+    """Why a step cannot be limited as the recipe says, or None."""
+    if step.only and (not step.limitable or getattr(step, "materializes", False)):
+        return f"step {step.instance!r} cannot be limited with `only`: later steps need its result of every source"
+    for name in step.only:
+        if name not in sources:
+            return (
+                f"`only` of step {step.instance!r}: the recipe has no source {name!r}{nearest(name, sources)}"
+            )
+    return None
 
 
 def _rule_set_values(found: type[Step], body: Mapping[str, Any]) -> dict[str, Any]:
@@ -244,7 +277,10 @@ def _rule_set_values(found: type[Step], body: Mapping[str, Any]) -> dict[str, An
 
 
 def make_step(name: str, instance: str | None = None, **parameters: Any) -> Step:
-    """Make a step from Python by name and parameters, with its rule set's thresholds. Raises `UsageError`."""
+    """Make a step from Python by name and parameters, with its rule set's thresholds. Raises `UsageError`.
+
+    `only`, a list, limits it to these sources.
+    """
     body = dict(parameters) if instance is None else {"as": instance, **parameters}
     return build_step(name, body, _Where("recipe", {}), (), {})
 

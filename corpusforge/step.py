@@ -148,6 +148,10 @@ class Step(ABC):
     """The optional dependency group that the step needs, if any."""
     version: ClassVar[int] = 1
     """Raised whenever the step's results change for equal parameters; part of every stage hash."""
+    limitable: ClassVar[bool] = True
+    """False for steps whose result later steps need of every document: no recipe can limit them to sources."""
+    only: tuple[str, ...] = ()
+    """The sources that the recipe limits the step to (`only:`); empty for all. Other documents pass untouched."""
     Parameters: ClassVar[type[StepParameters]] = StepParameters
 
     def __init__(self, parameters: StepParameters | None = None, instance: str | None = None) -> None:

@@ -13,6 +13,7 @@ from corpusforge.filters.gopher_quality import GopherQuality
 from corpusforge.plan import Plan, compile_plan, default_partitions
 from corpusforge.recipe import Recipe, load_text
 from corpusforge.sources.base import Shard, SourceFile
+from corpusforge.tasks.map import MapBody
 
 RECIPE = """\
 name: plan
@@ -152,3 +153,16 @@ def test_no_steps_at_all():
 def test_partitions_are_powers_of_two_that_grow_with_the_input():
     found = [default_partitions(gigabytes << 30) for gigabytes in (0, 1, 2, 5, 1000)]
     assert found == [2, 4, 8, 32, 4096]
+
+
+def test_limits_to_sources_reach_every_part_of_a_step_and_its_hash():
+    limited = RECIPE.replace("- exact_dedup", "- exact_dedup: {only: [commoncrawl]}")
+    before, after = compiled(), compiled(limited)
+    assert first_change(before, after) == "exact_dedup.keys"
+    emitting = next(stage.body for stage in after.stages if stage.name == "exact_dedup.keys")
+    assert isinstance(emitting, MapBody)
+    assert emitting.emitter is not None
+    assert emitting.emitter.only == ("commoncrawl",)
+    assert [step.only for step in emitting.steps] == [()]
+    steps = [step for stage in after.stages if isinstance(stage.body, MapBody) for step in stage.body.steps]
+    assert {step.instance: step.only for step in steps}["exact_dedup"] == ("commoncrawl",)

@@ -112,3 +112,51 @@ def test_difference_names_each_path():
     old, new = yaml.safe_load(GOOD), yaml.safe_load(GOOD.replace("20", "30"))
     assert difference(old, new) == ["steps[1].gopher_quality.min_words: 20 -> 30"]
     assert difference(old, old) == []
+
+
+LIMITED = """\
+name: two
+sources:
+  commoncrawl: {}
+  wikipedia: {}
+steps:
+  - extract
+  - gopher_quality: {only: [commoncrawl]}
+"""
+
+
+def test_a_step_limited_to_sources_says_so_and_reads_itself_back():
+    loaded = load_text(LIMITED, "two.yaml")
+    assert [step.only for step in loaded.steps] == [(), ("commoncrawl",)]
+    assert loaded.resolved()["steps"][1]["gopher_quality"]["only"] == ["commoncrawl"]
+    assert "only" not in loaded.resolved()["steps"][0]["extract"]
+    assert load_text(loaded.to_yaml(), "recipe.yaml").resolved() == loaded.resolved()
+    lifted = load_text(LIMITED, "two.yaml", ["gopher_quality.only=null"])
+    assert lifted.steps[1].only == ()
+    assert make_step("gopher_quality", only=["wikipedia"]).only == ("wikipedia",)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("[commoncrawl]", "[comoncrawl]", "no source 'comoncrawl'; did you mean 'commoncrawl'?"),
+        ("[commoncrawl]", "[]", "a list of at least one source"),
+        ("[commoncrawl]", "commoncrawl", "a list of at least one source"),
+        ("[commoncrawl]", "[1]", "a list of at least one source"),
+        ("gopher_quality: {only: [commoncrawl]}", "tokenize: {only: [wikipedia]}", "cannot be limited"),
+        ("gopher_quality: {only: [commoncrawl]}", "extract: {as: again, only: [wikipedia]}", "cannot be lim"),
+        ("gopher_quality: {only: [commoncrawl]}", "mix: {only: [wikipedia]}", "cannot be limited"),
+    ],
+)
+def test_limits_that_make_no_sense_are_named_with_their_line(old, new, words):
+    assert old in LIMITED
+    with pytest.raises(UsageError) as caught:
+        load_text(LIMITED.replace(old, new), "two.yaml")
+    assert words in str(caught.value)
+    assert "two.yaml:7" in str(caught.value)
+
+
+def test_a_recipe_of_python_steps_knows_its_sources_too():
+    step = make_step("exact_dedup", only=["books"])
+    with pytest.raises(UsageError, match="no source 'books'"):
+        recipes.Recipe([make_step("extract"), step])

@@ -38,6 +38,7 @@ class Pack(Step):
 
     name: ClassVar[str] = "pack"
     summary: ClassVar[str] = "pack documents into rows of fixed length, boundaries kept, none cut that fits"
+    limitable: ClassVar[bool] = False
     Parameters = PackParameters
 
     def compile(self, builder: PlanBuilder) -> None:
@@ -71,6 +72,7 @@ class Mix(Step):
     summary: ClassVar[str] = (
         "interleave the sources by weight in a seeded order and write MDS and Megatron shards"
     )
+    limitable: ClassVar[bool] = False
     Parameters = MixParameters
 
     def compile(self, builder: PlanBuilder) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -70,6 +70,15 @@ class Batch:
             row for row, verdict in enumerate(self.verdicts) if not (verdict or "").startswith(QUARANTINE)
         )
         return np.array(list(alive), np.int64)
+
+    def limited(self, numbers: Int64, only: Sequence[str]) -> Int64:
+        """Those of the given rows whose source is among `only`; all of them when it is empty."""
+        if not only:
+            return numbers
+        column = pc.is_in(self.columns["source"], value_set=pa.array(list(only), pa.string()))
+        inside = np.asarray(column.to_numpy(zero_copy_only=False), bool)
+        limited: Int64 = numbers[inside[numbers]]
+        return limited
 
     def rows(self, numbers: Int64, view: str) -> LiveRows:
         """The given rows as a step sees them, with the texts of a view ("none": empty texts)."""
@@ -159,10 +168,12 @@ def run_step(
 ) -> StepOutput:
     """Run one step over a batch: measure, edit, decide, account.
 
+    Rows of sources that the step is not for count as kept by it, and have no signals.
+
     `accounts`: source to the step's account, changed in place. `killed`: locator to error of the documents
     that the watchdog gave up in this step.
     """
-    numbers = batch.measurable() if measure_all else batch.kept()
+    numbers = batch.limited(batch.measurable() if measure_all else batch.kept(), step.only)
     was_kept = np.array([verdict is None for verdict in batch.verdicts], bool)
     sizes_before = batch.sizes.copy()
     output = StepOutput(batch.size)

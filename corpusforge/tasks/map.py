@@ -65,8 +65,11 @@ class MapBody(Body):
         """Run the steps over the given batches, calling `after` behind each; `errors` are written first."""
         context = task.run_context()
         parts: list[Any] = [*self.steps, *self.folders.values(), *([self.emitter] if self.emitter else [])]
+        source = task.plan.shards[task.number].source
         for part in parts:
-            part.open(context)
+            # A part that is not for this source sees none of its documents: it needs no models.
+            if not part.only or source in part.only:
+                part.open(context)
         with ExitStack() as stack:
             state = _MapState(self, task, result, stack)
             for batch in batches:
@@ -105,12 +108,16 @@ class _MapState:
         for index, step in enumerate(self.body.steps):
             self._run(index, step, batch)
         kept = batch.kept()
-        if self.body.emitter is not None and self.runs is not None and len(kept):
-            self.runs.add(self.body.emitter.emit(batch.rows(kept, self.body.emitter.reads)))
+        emitter = self.body.emitter
+        if emitter is not None and self.runs is not None:
+            concerned = batch.limited(kept, emitter.only)
+            if len(concerned):
+                self.runs.add(emitter.emit(batch.rows(concerned, emitter.reads)))
         for name, folder in self.body.folders.items():
-            if len(kept):
+            concerned = batch.limited(kept, folder.only)
+            if len(concerned):
                 total = self.folds[name]
-                for key, value in folder.partial(batch.rows(kept, folder.reads)).items():
+                for key, value in folder.partial(batch.rows(concerned, folder.reads)).items():
                     total[key] = total.get(key, 0) + int(value)
         self.errors += batch.errors
 
@@ -124,7 +131,7 @@ class _MapState:
         self.task.heartbeat.step = ""
         timing["seconds_cpu"] += time.process_time() - before
         self.writers[index].write(self.sidecars[index].rows(output, batch.sizes))
-        numbers = np.intersect1d(seen, batch.measurable(), assume_unique=True)
+        numbers = batch.limited(np.intersect1d(seen, batch.measurable(), assume_unique=True), step.only)
         taken = pa.array(numbers)
         view = "none" if not self.body.needs_text or "payload" in batch.extra else "latest"
         rows = batch.rows(numbers, view)

@@ -27,6 +27,7 @@ class Tokenize(Step):
     summary: ClassVar[str] = (
         "train a SentencePiece BPE on the kept text, or load one, and encode all documents"
     )
+    limitable: ClassVar[bool] = False
     Parameters = TokenizerParameters
 
     def fingerprint(self) -> dict[str, str]:

@@ -161,3 +161,19 @@ def test_lists_of_values():
     signal, values = Signal("lang", 0, pa.string()), pa.array(["en", "de", None])
     assert drops(Rule("l", "lang", "not_in"), signal, values, ["en"]).tolist() == [False, True, False]
     assert drops(Rule("l", "lang", "is_in"), signal, values, ["en"]).tolist() == [True, False, False]
+
+
+def test_rows_of_other_sources_are_kept_without_signals():
+    batch = batch_of(["drop me", "drop me", "a longer text"])
+    step = Cut()
+    step.only = ("web",)
+    accounts: dict[str, ledger.Account] = {}
+    output = run_step(batch, step, False, accounts)
+    assert batch.columns["source"].to_pylist() == ["books", "web", "web"]
+    assert batch.verdicts == [None, "cut.forbidden", None]
+    assert output.signals["length"].to_pylist() == [None, 7, 13]
+    assert batch.views.text().strings()[0] == "drop me"
+    assert accounts["books"]["documents_kept"] == 1
+    assert accounts["books"]["bytes_in"] == accounts["books"]["bytes_kept"] == 7
+    assert batch.limited(np.array([0, 2]), ("books",)).tolist() == [0]
+    assert batch.limited(np.array([0, 2]), ()).tolist() == [0, 2]
