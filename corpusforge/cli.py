@@ -194,8 +194,6 @@ def _dry_run(loaded: Any, inputs: dict[str, list[str]], limit: int | None) -> No
         out.print("# no --input given: the plan below is for one empty shard a source")
     plan = compile_plan(loaded, shards)
     table = Table("stage", "operation", "tasks", "steps", title=f"plan: {len(shards)} shards")
-    for stage in plan.describe():
-        table.add_row(stage["id"], stage["operation"], str(stage["tasks"]), ", ".join(stage["steps"]))
     shown = {step.instance: _with_sources(step) for step in loaded.steps}
     for stage in plan.describe():
         steps = ", ".join(shown.get(name, name) for name in stage["steps"])
@@ -203,14 +201,14 @@ def _dry_run(loaded: Any, inputs: dict[str, list[str]], limit: int | None) -> No
     out.print(table)
 
 
-def _existing_run(path: Path, need: str) -> Path:
-    if not (path / need).exists():
-        raise UsageError(f"{path} holds no {need}: is it a run directory, and did the run get that far?")
 def _with_sources(step: Any) -> str:
     """A step's name, and the sources that it is limited to."""
     return f"{step.instance} ({', '.join(step.only)} only)" if step.only else str(step.instance)
 
 
+def _existing_run(path: Path, need: str) -> Path:
+    if not (path / need).exists():
+        raise UsageError(f"{path} holds no {need}: is it a run directory, and did the run get that far?")
     return path
 
 
