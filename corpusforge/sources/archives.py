@@ -1,24 +1,21 @@
 """Members of tar and zip archives, one after another in bounded memory; nothing is written to disk.
 
-The tar reader goes forward only, so that every compression streams; headers are those of POSIX.1-2001 (pax), GNU tar
-and old tar. Every size that a header states is compared with a limit before a byte is read.
+The tar reader goes forward only, so that every compression streams. Every size that a header states is compared with
+a limit before a byte is read.
 """
 
 from __future__ import annotations
 
 import struct
-import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
-BLOCK = 512
-PIECE = 1 << 16
-LONGEST_NAME = 1 << 16
-"""Bytes of a name or of extended headers; longer ones end the archive."""
+from corpusforge.sources import tar
+
 LONGEST_DIRECTORY = 64 << 20
 """Bytes of a zip file's central directory."""
 _ZIP_END, _ZIP64_END = b"PK\x05\x06", b"PK\x06\x06"
@@ -64,108 +61,48 @@ class TarReader:
     """Iterates a tar stream. `comment` is that of the global header: git writes the commit there."""
 
     def __init__(self, stream: BinaryIO, limits: Limits) -> None:
-        self._stream = stream
+        self._stream = cast(BinaryIO, _Counted(stream, limits.total_bytes))
         self._limits = limits
-        self._left = 0
-        """Bytes of the member, padding included, that are still to be passed over."""
-        self._passed = 0
-        self.comment: str | None = None
+        self._global_fields: dict[str, str] = {}
+
+    @property
+    def comment(self) -> str | None:
+        """What the headers read so far say."""
+        return self._global_fields.get("comment")
 
     def members(self) -> Iterator[Member]:
         """Iterate members in the stream's order. Raises `ArchiveError` where the archive cannot be followed."""
-        name: str | None = None
-        size: int | None = None
-        for _ in range(self._limits.members):
-            header = self._header()
-            if header is None:
-                return
-            if header.type in (b"x", b"g", b"L", b"K"):
-                data = self._extension(header.size)
-                if header.type == b"L":
-                    name = data.rstrip(b"\0").decode("utf-8", "replace")
-                elif header.type == b"x":
-                    fields = pax_fields(data)
-                    name = fields.get("path", name)
-                    size = _whole(fields["size"]) if "size" in fields else size
-                elif header.type == b"g":
-                    self.comment = pax_fields(data).get("comment", self.comment)
-                continue
-            real_size = header.size if size is None else size
-            kind = _kind(header.type)
-            content = real_size if kind != "link" else 0
-            self._left = content + -content % BLOCK
-            if kind != "folder":
-                yield Member(name or header.name, content, kind, partial(self._read, content))
-            name = size = None
-            while self._left > 0:
-                self._left -= len(self._exactly(min(self._left, PIECE)))
-        raise ArchiveError("too_many_files", f"more than {self._limits.members} members")
-
-    def _header(self) -> tarfile.TarInfo | None:
-        block = self._exactly(BLOCK)
-        if not block.strip(b"\0"):
-            return None
         try:
-            header = tarfile.TarInfo.frombuf(block, "utf-8", "replace")
-        except (tarfile.HeaderError, ValueError) as error:
-            raise ArchiveError(
-                "damaged_archive", f"bad header behind {self._passed} bytes: {error}"
-            ) from error
-        if header.size < 0:
-            raise ArchiveError("damaged_archive", f"a size below 0 behind {self._passed} bytes")
-        return header
+            found = tar.tar_members(self._stream, must_end=True, global_fields=self._global_fields)
+            for number, member in enumerate(found):
+                if number == self._limits.members:
+                    raise ArchiveError("too_many_files", f"more than {number} members")
+                if not member.is_folder:
+                    kind = "file" if member.is_file else "link" if member.is_link else "special"
+                    yield Member(member.name, member.size, kind, partial(_read, member))
+        except tar.TarError as error:
+            truncated = isinstance(error, tar.TarTruncatedError)
+            raise ArchiveError("truncated_archive" if truncated else "damaged_archive", str(error)) from error
 
-    def _extension(self, size: int) -> bytes:
-        if size > LONGEST_NAME:
-            raise ArchiveError("damaged_archive", f"an extended header of {size} bytes")
-        return self._exactly(size + -size % BLOCK)[:size]
 
-    def _exactly(self, size: int) -> bytes:
+def _read(member: tar.Member, limit: int) -> bytes:
+    if member.size > limit:
+        raise MemberError(f"{member.size} bytes, {limit} are allowed")
+    return member.read()
+
+
+class _Counted:
+    """A stream that ends with an error once more than `limit` bytes were read."""
+
+    def __init__(self, stream: BinaryIO, limit: int) -> None:
+        self._stream, self._limit, self._passed = stream, limit, 0
+
+    def read(self, size: int) -> bytes:
         data = self._stream.read(size)
-        while len(data) < size and (more := self._stream.read(size - len(data))):
-            data += more
-        self._count(len(data))
-        if len(data) < size:
-            raise ArchiveError("truncated_archive", f"the archive ends behind {self._passed} bytes")
+        self._passed += len(data)
+        if self._passed > self._limit:
+            raise ArchiveError("archive_too_large", f"more than {self._limit} bytes unpacked")
         return data
-
-    def _read(self, size: int, limit: int) -> bytes:
-        if size > limit:
-            raise MemberError(f"{size} bytes, {limit} are allowed")
-        data = self._exactly(self._left)
-        self._left = 0
-        return data[:size]
-
-    def _count(self, size: int) -> None:
-        self._passed += size
-        if self._passed > self._limits.total_bytes:
-            raise ArchiveError("archive_too_large", f"more than {self._limits.total_bytes} bytes unpacked")
-
-
-def _kind(type_: bytes) -> str:
-    return {b"0": "file", b"\0": "file", b"7": "file", b"5": "folder", b"1": "link", b"2": "link"}.get(
-        type_, "special"
-    )
-
-
-def _whole(text: str) -> int:
-    if not text.isdecimal() or len(text) > 18:
-        raise ArchiveError("damaged_archive", f"a size of {text[:30]!r}")
-    return int(text)
-
-
-def pax_fields(data: bytes) -> dict[str, str]:
-    """Fields of an extended header: records of ``LENGTH KEY=VALUE`` and a line feed; what does not fit is left out."""
-    fields: dict[str, str] = {}
-    at = 0
-    while at < len(data):
-        length, space, _ = data[at : at + 12].partition(b" ")
-        if not space or not length.isdigit() or not len(length) + 1 < int(length) <= len(data) - at:
-            break
-        key, _, value = data[at + len(length) + 1 : at + int(length)].removesuffix(b"\n").partition(b"=")
-        fields[key.decode("utf-8", "replace")] = value.decode("utf-8", "replace")
-        at += int(length)
-    return fields
 
 
 class ZipReader:

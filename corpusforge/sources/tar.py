@@ -19,11 +19,16 @@ MAXIMUM_CHAIN = 16
 
 _FILES = frozenset({tarfile.REGTYPE, tarfile.AREGTYPE, tarfile.CONTTYPE})
 _LONG_NAME, _PAX, _PAX_GLOBAL = tarfile.GNUTYPE_LONGNAME, tarfile.XHDTYPE, tarfile.XGLTYPE
+_LINKS = frozenset({tarfile.LNKTYPE, tarfile.SYMTYPE})
 _NO_DATA = frozenset({tarfile.DIRTYPE, tarfile.LNKTYPE, tarfile.SYMTYPE, tarfile.CHRTYPE, tarfile.BLKTYPE})
 
 
 class TarError(ValueError):
     """A stream that is no tar archive, or that stops being one."""
+
+
+class TarTruncatedError(TarError):
+    """A stream that ends inside its archive."""
 
 
 class Member:
@@ -32,6 +37,7 @@ class Member:
     def __init__(self, name: str, size: int, kind: bytes, stream: BinaryIO) -> None:
         self.name, self.size = name, size
         self.is_file, self.is_folder = kind in _FILES, kind == tarfile.DIRTYPE or name.endswith("/")
+        self.is_link = kind in _LINKS
         self._stream = stream
         self._left = size
         self._padding = -size % BLOCK
@@ -42,7 +48,7 @@ class Member:
         data = read_exactly(self._stream, wanted)
         self._left -= len(data)
         if len(data) < wanted:
-            raise TarError(f"the archive ends {self._left} bytes too early")
+            raise TarTruncatedError(f"the archive ends {self._left} bytes too early")
         return data
 
     def skip(self) -> None:
@@ -73,16 +79,20 @@ def is_tar(head: bytes) -> bool:
     return True
 
 
-def tar_members(stream: BinaryIO, must_end: bool = False) -> Iterator[Member]:
+def tar_members(
+    stream: BinaryIO, must_end: bool = False, global_fields: dict[str, str] | None = None
+) -> Iterator[Member]:
     """Iterate the members of an archive; each is passed over before the next. Raises `TarError`.
 
     With `must_end` an archive without the block of zeros at its end, which some writers leave out, is an error: it
-    may have been cut between two members.
+    may have been cut between two members. `global_fields` takes the fields of global pax headers as they come.
     """
     name: str | None = None
     size: int | None = None
     chain = 0
     while (head := read_exactly(stream, BLOCK)) and head.strip(b"\0"):
+        if len(head) < BLOCK:
+            raise TarTruncatedError(f"the archive ends {BLOCK - len(head)} bytes too early")
         try:
             info = tarfile.TarInfo.frombuf(head, "utf-8", "surrogateescape")
         except (tarfile.HeaderError, ValueError) as error:
@@ -99,9 +109,11 @@ def tar_members(stream: BinaryIO, must_end: bool = False) -> Iterator[Member]:
             if info.type == _LONG_NAME:
                 name = content.rstrip(b"\0").decode("utf-8", "replace")
             elif info.type == _PAX:
-                values = _pax(content)
+                values = pax_fields(content)
                 name = values.get("path", name)
-                size = int(values["size"]) if values.get("size", "").isdecimal() else size
+                size = _whole(values["size"]) if "size" in values else size
+            elif info.type == _PAX_GLOBAL and global_fields is not None:
+                global_fields.update(pax_fields(content))
             continue
         length = 0 if info.type in _NO_DATA else info.size if size is None else size
         own = info.name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
@@ -110,18 +122,24 @@ def tar_members(stream: BinaryIO, must_end: bool = False) -> Iterator[Member]:
         member.skip()
         name, size, chain = None, None, 0
     if must_end and not head:
-        raise TarError("the archive ends without its end mark")
+        raise TarTruncatedError("the archive ends without its end mark")
 
 
-def _pax(content: bytes) -> dict[str, str]:
-    """Records ``length key=value`` of a pax header; what is no record ends it."""
-    values: dict[str, str] = {}
-    position = 0
-    while position < len(content):
-        digits, space, _ = content[position : position + 20].partition(b" ")
-        if not space or not digits.isdigit() or int(digits) <= len(digits) + 1:
+def _whole(text: str) -> int:
+    if not text.isdecimal() or len(text) > 18:
+        raise TarError(f"a size of {text[:30]!r}")
+    return int(text)
+
+
+def pax_fields(data: bytes) -> dict[str, str]:
+    """Fields of an extended header: records of ``LENGTH KEY=VALUE`` and a line feed; what is no record ends it."""
+    fields: dict[str, str] = {}
+    at = 0
+    while at < len(data):
+        length, space, _ = data[at : at + 12].partition(b" ")
+        if not space or not length.isdigit() or not len(length) + 1 < int(length) <= len(data) - at:
             break
-        key, _, value = content[position + len(digits) + 1 : position + int(digits)].partition(b"=")
-        values[key.decode("utf-8", "replace")] = value.rstrip(b"\n").decode("utf-8", "replace")
-        position += int(digits)
-    return values
+        key, _, value = data[at + len(length) + 1 : at + int(length)].removesuffix(b"\n").partition(b"=")
+        fields[key.decode("utf-8", "replace")] = value.decode("utf-8", "replace")
+        at += int(length)
+    return fields

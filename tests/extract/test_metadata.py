@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -89,6 +91,6 @@ def test_attributes() -> None:
 
 @given(st.text(max_size=80))
 def test_any_text_is_read(text: str) -> None:
-    iso_moment(text)
-    url_date(text)
-    tag_attributes(text.encode())
+    for moment in (iso_moment(text), url_date(text)):
+        assert moment is None or re.match(r"\d{4}-\d\d-\d\d", str(moment))
+    assert all(isinstance(value, str) for value in tag_attributes(text.encode()).values())

@@ -97,7 +97,7 @@ def test_the_shape_is_that_of_the_scan(parts: list[str]) -> None:
     assert (parents < np.arange(len(parents))).all()
     assert (walked.blocks[:, html_layout.ELEMENT] < len(parents)).all()
     assert (walked.blocks[1:, html_layout.BEGIN] == walked.blocks[:-1, html_layout.END]).all()
-    bytes(walked.text).decode()
+    assert len(bytes(walked.text).decode().encode()) == len(walked.text)
 
 
 _SAFE = ["div", "p", "b", "i", "ul", "li", "section", "blockquote", "em", "span"]
@@ -125,7 +125,7 @@ def test_the_text_is_that_of_the_parser(parts: list[str]) -> None:
 def test_any_bytes_end(data: bytes) -> None:
     page = np.frombuffer(data.decode("utf-8", "replace").encode(), np.uint8)
     walked = walk_html(page, 1000, 10**6, 10**8)
-    bytes(walked.text).decode()
+    assert len(bytes(walked.text).decode().encode()) == len(walked.text)
 
 
 def test_hostile_pages_are_given_up_at_the_limits() -> None:

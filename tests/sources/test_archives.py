@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import tarfile
 import zipfile
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corpusforge.sources.archives import ArchiveError, Limits, MemberError, TarReader, ZipReader, pax_fields
+from corpusforge.sources.archives import ArchiveError, Limits, MemberError, TarReader, ZipReader
 
 LIMITS = Limits(1 << 20, 1000)
 FILES = st.dictionaries(
@@ -42,11 +43,11 @@ def test_tar_members_are_what_was_written(files, format_, skip):
 @given(st.binary(max_size=3000))
 def test_any_bytes_are_members_or_an_error(data):
     for reader in (TarReader, ZipReader):
-        try:
+        passed = 0
+        with contextlib.suppress(ArchiveError, MemberError):
             for member in reader(io.BytesIO(data), LIMITS).members():
-                member.read(100)
-        except (ArchiveError, MemberError):
-            continue
+                passed += len(member.read(100))
+        assert passed <= LIMITS.total_bytes
 
 
 def test_limits():
@@ -79,9 +80,3 @@ def test_zip_members():
     assert members[0].read(100) == b"x = 1\n"
     with pytest.raises(MemberError):
         members[0].read(3)
-
-
-def test_extended_headers():
-    assert pax_fields(b"11 path=ab\n13 comment=x\n") == {"path": "ab", "comment": "x"}
-    assert pax_fields(b"99 path=ab\n") == {}
-    assert pax_fields(b"0 x\n") == {}

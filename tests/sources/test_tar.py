@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corpusforge.sources.tar import MAXIMUM_HEADER, TarError, is_tar, tar_members
+from corpusforge.sources.tar import MAXIMUM_HEADER, TarError, is_tar, pax_fields, tar_members
 
 LONG = "folder/" * 40 + "näme.tex"
 
@@ -88,3 +88,9 @@ def test_never_raises_anything_else(position, junk):
     is_tar(hurt)
     with contextlib.suppress(TarError):
         read(hurt)
+
+
+def test_extended_headers():
+    assert pax_fields(b"11 path=ab\n13 comment=x\n") == {"path": "ab", "comment": "x"}
+    assert pax_fields(b"99 path=ab\n") == {}
+    assert pax_fields(b"0 x\n") == {}
