@@ -182,8 +182,8 @@ class Prefetcher:
     Which batches come next is a guess: one that is asked for out of turn is read then.
     """
 
-    def __init__(self, batches: Batches, part: slice, last: int) -> None:
-        self._batches, self._part, self._last = batches, part, last
+    def __init__(self, batches: Batches, part: slice) -> None:
+        self._batches, self._part = batches, part
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="batches")
         self._pending: dict[int, Future[Batch]] = {}
         self.waited = 0.0
@@ -193,7 +193,7 @@ class Prefetcher:
         begin = perf_counter()
         for other in [other for other in self._pending if not number <= other <= number + PREFETCHED]:
             self._pending.pop(other).cancel()
-        for wanted in range(number, min(number + PREFETCHED, max(self._last, number) + 1)):
+        for wanted in range(number, number + PREFETCHED):
             if wanted not in self._pending:
                 self._pending[wanted] = self._pool.submit(self._batches.batch, wanted, self._part)
         batch = self._pending.pop(number).result()
