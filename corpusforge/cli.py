@@ -128,6 +128,7 @@ def run(
     cluster: cloud.Cluster = None,
     serverless: cloud.Serverless = False,
     image: cloud.Image = None,
+    temp_location: cloud.TempLocation = None,
     property: cloud.Property = None,
     cloud_option: cloud.CloudOption = None,
     staging: cloud.Staging = None,
@@ -149,9 +150,10 @@ def run(
         if output is None:
             raise UsageError("where to? give --output gs://BUCKET/PATH")
         wanted = Run(loaded, inputs, output, plugin or [], limit, workers, parse_options(engine_option or []))
-        where = (on, project, region, cluster, serverless, image, property or [], cloud_option or [])
+        where = (on, project, region, cluster, serverless, image, temp_location)
+        more = (property or [], cloud_option or [], staging, installed)
         session = Session(err, cancel_on_interrupt, report_to)
-        raise typer.Exit(cloud.submit_run(wanted, *where, staging, installed, dry_run, session))
+        raise typer.Exit(cloud.submit_run(wanted, *where, *more, dry_run, session))
     if dry_run:
         _dry_run(loaded, inputs, limit)
         return

@@ -99,6 +99,7 @@ def submit(run: Run, target: Target, staging: str | None, installed: bool, sessi
     """Stage, send, follow; gives the exit status of the run on the cluster."""
     bundle, job, request = _prepare(run, target, staging, installed)
     cloud = Dataproc(target.project, target.region, session.channel)
+    cloud.require_credentials()
     for item, sent in bundles.upload(bundle):
         verb = "staged" if sent else "already there:"
         session.console.print(
@@ -187,17 +188,20 @@ def exit_status(last: Snapshot, console: Console) -> int:
 
 
 def fetch_results(last: Snapshot, session: Session) -> None:
-    """Copy the report and the books to a local folder, those that are there."""
+    """Copy the report and the books of a job to a local folder, those that are there."""
     output = last.argument("--output")
-    if output is None:
-        return
-    folder = session.report_to or Path(last.job)
+    if output is not None:
+        fetch_report(output, session.report_to or Path(last.job), session.console)
+
+
+def fetch_report(output: str, folder: Path, console: Console) -> None:
+    """Copy the report and the books of a run directory to a local folder, those that are there."""
     for name in FETCHED:
-        data = _read(RunLayout(output).file(name), session.console)
+        data = _read(RunLayout(output).file(name), console)
         if data is None:
             continue
         storage.commit_bytes(str(folder / name), data)
-        session.console.print(f"fetched {folder / name}", markup=False, soft_wrap=True)
+        console.print(f"fetched {folder / name}", markup=False, soft_wrap=True)
 
 
 def _read(location: str, console: Console) -> bytes | None:

@@ -15,7 +15,7 @@ from typing import Any
 
 import corpusforge
 from corpusforge.engines.submit.bundle import Bundle
-from corpusforge.engines.submit.errors import explained
+from corpusforge.engines.submit.errors import explained, require_credentials
 from corpusforge.errors import MissingExtraError, UsageError
 from corpusforge.names import nearest
 
@@ -213,6 +213,11 @@ class Dataproc:
         self._channel = channel or _stand_in()
         self._jobs: Any = None
         self._batches: Any = None
+
+    def require_credentials(self) -> None:
+        """Raise `UsageError` without credentials, before anything is staged. A stand-in needs none."""
+        if self._channel is None:
+            require_credentials("--on dataproc")
 
     def jobs(self) -> Any:
         """The client of the jobs API."""

@@ -2,16 +2,50 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from corpusforge.errors import CorpusforgeError, RunFailedError, UsageError
+from corpusforge.errors import CorpusforgeError, MissingExtraError, RunFailedError, UsageError
+
+REGION = re.compile(r"[a-z]+-[a-z]+\d{1,2}")
+"""How Google Cloud names regions: ``europe-west4``, ``us-central1``, ``northamerica-northeast2``."""
+
+SCOPE = "https://www.googleapis.com/auth/cloud-platform"
+
+CREDENTIALS_HELP = (
+    "They come from Google's default chain: `gcloud auth application-default login`, the variable "
+    "GOOGLE_APPLICATION_CREDENTIALS, or the service account of this machine."
+)
 
 
 class ConnectionLostError(CorpusforgeError):
     """The cloud did not answer for too long. The job goes on; the message says how to follow it again."""
 
     exit_status = 75
+
+
+def check_region(region: str) -> None:
+    """Raise `UsageError` for what is no region: a wrong one is a host that does not exist, found out late."""
+    if REGION.fullmatch(region):
+        return
+    hint = "a region looks like europe-west4"
+    if REGION.fullmatch(region.rpartition("-")[0]):
+        hint = f"that is a zone, its region is {region.rpartition('-')[0]}"
+    raise UsageError(f"--region {region!r}: {hint}")
+
+
+def require_credentials(what: str) -> None:
+    """Raise `UsageError` where Google's default chain finds no credentials; none are kept."""
+    try:
+        import google.auth
+        from google.auth.exceptions import GoogleAuthError
+    except ImportError as error:
+        raise MissingExtraError(what, "cloud") from error
+    try:
+        google.auth.default(scopes=[SCOPE])
+    except GoogleAuthError as error:
+        raise UsageError(f"no usable Google credentials: {error}\n{CREDENTIALS_HELP}") from error
 
 
 def is_passing(error: BaseException) -> bool:
@@ -61,11 +95,7 @@ def explained() -> Iterator[None]:
     try:
         yield
     except GoogleAuthError as error:
-        raise UsageError(
-            f"no usable Google credentials: {error}\n"
-            "They come from Google's default chain: `gcloud auth application-default login`, the variable "
-            "GOOGLE_APPLICATION_CREDENTIALS, or the service account of this machine."
-        ) from error
+        raise UsageError(f"no usable Google credentials: {error}\n{CREDENTIALS_HELP}") from error
     except (exceptions.Unauthenticated, exceptions.Forbidden) as error:
         raise UsageError(f"Dataproc refused: {error.message}") from error
     except (exceptions.NotFound, exceptions.InvalidArgument, exceptions.FailedPrecondition) as error:

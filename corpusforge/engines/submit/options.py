@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,11 +17,15 @@ from corpusforge.names import nearest
 if TYPE_CHECKING:
     from corpusforge.engines.submit.command import Run, Session
 
-CLOUDS = ("dataproc",)
+CLOUDS = ("dataproc", "dataflow")
 CLOUD = "In a managed cloud"
 
+DATAFLOW_JOB = re.compile(r"\d{4}-\d{2}-\d{2}_\d{2}_\d{2}_\d{2}-\d+")
+"""How Dataflow names its jobs: the time in the Pacific, and a number."""
+
 On = Annotated[
-    str | None, typer.Option(help="Submit instead of running here: dataproc.", rich_help_panel=CLOUD)
+    str | None,
+    typer.Option(help="Submit instead of running here: dataproc, dataflow.", rich_help_panel=CLOUD),
 ]
 Project = Annotated[str | None, typer.Option(help="Google Cloud project.", rich_help_panel=CLOUD)]
 Region = Annotated[str | None, typer.Option(help="Its region, as in europe-west4.", rich_help_panel=CLOUD)]
@@ -29,7 +34,13 @@ Serverless = Annotated[
     bool, typer.Option("--serverless", help="A batch without a cluster.", rich_help_panel=CLOUD)
 ]
 Image = Annotated[
-    str | None, typer.Option(help="Container image of a serverless batch.", rich_help_panel=CLOUD)
+    str | None,
+    typer.Option(
+        help="Container image of a serverless batch, or of Dataflow's workers.", rich_help_panel=CLOUD
+    ),
+]
+TempLocation = Annotated[
+    str | None, typer.Option(help="gs://BUCKET/FOLDER for Dataflow's own files.", rich_help_panel=CLOUD)
 ]
 Property = Annotated[
     list[str] | None,
@@ -72,6 +83,7 @@ def submit_run(
     cluster: str | None,
     serverless: bool,
     image: str | None,
+    temp_location: str | None,
     properties: Sequence[str],
     options: Sequence[str],
     staging: str | None,
@@ -79,16 +91,32 @@ def submit_run(
     dry_run: bool,
     session: Session,
 ) -> int:
-    """Check the options, then submit or, in a dry run, print the request; gives the exit status."""
-    from corpusforge.engines.submit.command import describe, submit
-    from corpusforge.engines.submit.dataproc import Target
+    """Check the options, then submit or, in a dry run, print the requests; gives the exit status."""
+    from corpusforge.engines.submit.errors import check_region
 
     if on not in CLOUDS:
         raise UsageError(f"cannot submit to {on!r}{nearest(on, CLOUDS)}: known: {', '.join(CLOUDS)}")
+    missing = [name for name, value in (("--project", project), ("--region", region)) if not value]
     if not project or not region:
-        raise UsageError("--on dataproc needs --project and --region")
+        raise UsageError(f"--on {on} needs {' and '.join(missing)}")
+    check_region(region)
+    if on == "dataflow":
+        given = {
+            "--cluster": cluster,
+            "--serverless": serverless,
+            "--property": properties,
+            "--cloud-option": options,
+            "--staging": staging,
+            "--installed": installed,
+        }
+        _refuse(on, given, "Beam's pipeline options are --engine-option name=value")
+        return _submit_to_dataflow(run, project, region, temp_location, image, dry_run, session)
+    _refuse(on, {"--temp-location": temp_location}, "--staging names the folder for code and recipe")
     if (cluster is None) == (not serverless):
         raise UsageError("--on dataproc needs one of --cluster NAME and --serverless")
+    from corpusforge.engines.submit.command import describe, submit
+    from corpusforge.engines.submit.dataproc import Target
+
     target = Target(
         project=project,
         region=region,
@@ -98,10 +126,41 @@ def submit_run(
         options=_pairs("--cloud-option", options),
     )
     if dry_run:
-        # Plain print: what is shown is JSON for other programs too.
-        print(json.dumps(describe(run, target, staging, installed), indent=2, sort_keys=True))
+        _print_json(describe(run, target, staging, installed))
         return 0
     return submit(run, target, staging, installed, session)
+
+
+def _submit_to_dataflow(
+    run: Run,
+    project: str,
+    region: str,
+    temp_location: str | None,
+    image: str | None,
+    dry_run: bool,
+    session: Session,
+) -> int:
+    from corpusforge.engines.submit.dataflow import DataflowTarget, describe, submit
+
+    if temp_location is None:
+        raise UsageError("--on dataflow needs --temp-location gs://BUCKET/FOLDER")
+    target = DataflowTarget(project, region, temp_location, image, run.engine_options)
+    if dry_run:
+        _print_json(describe(run, target))
+        return 0
+    return submit(run, target, session)
+
+
+def _refuse(on: str, given: Mapping[str, object], instead: str) -> None:
+    """Raise `UsageError` for options of another cloud: what is ignored in silence is found out too late."""
+    for name, value in given.items():
+        if value:
+            raise UsageError(f"{name} is not for --on {on}: {instead}")
+
+
+def _print_json(value: Mapping[str, object]) -> None:
+    # Plain print: what is shown is JSON for other programs too.
+    print(json.dumps(value, indent=2, sort_keys=True))
 
 
 def attach(
@@ -112,10 +171,17 @@ def attach(
     cancel_on_interrupt: CancelOnInterrupt = False,
     report_to: ReportTo = None,
 ) -> None:
-    """Follow a submitted job again: its output from the beginning, its end, its report, its exit status."""
+    """Follow a job on Dataproc again: its output from the beginning, its end, its report, its exit status."""
     from corpusforge.engines.submit.command import Session
     from corpusforge.engines.submit.command import attach as follow_again
+    from corpusforge.engines.submit.errors import check_region
 
+    if DATAFLOW_JOB.fullmatch(job):
+        raise UsageError(
+            f"{job} is a job of Dataflow, one stage of a run that is driven from where it was started: "
+            "the same `corpusforge run … --on dataflow` goes on with the run"
+        )
+    check_region(region)
     session = Session(Console(stderr=True), cancel_on_interrupt, report_to)
     raise typer.Exit(follow_again(project, region, job, serverless, session))
 

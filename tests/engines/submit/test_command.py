@@ -372,7 +372,8 @@ def test_the_command_line_to_the_end(
         sys.executable, "-m", "corpusforge.cli", "run", str(recipe),
         "-i", f"commoncrawl=file://{sample}/warc/sample-00000.warc.gz", "-o", f"file://{tmp_path}/out",
         "--set", "error_budget=0.5",
-        "--on", "dataproc", "--project", "p", "--region", "r", "--cluster", "c", "--report-to", str(tmp_path / "back"),
+        "--on", "dataproc", "--project", "p", "--region", "europe-west4", "--cluster", "c",
+        "--report-to", str(tmp_path / "back"),
     ]  # fmt: skip
     environment = {**os.environ, "CORPUSFORGE_DATAPROC_ENDPOINT": f"127.0.0.1:{server.port}"}
     finished = subprocess.run(
