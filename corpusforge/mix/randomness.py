@@ -22,6 +22,8 @@ STREAM_MIXTURE = 1
 """Which documents a mixture repeats when a source's epochs are not a whole number."""
 STREAM_KEEP_SAMPLE = 2
 """Which dropped documents are kept for inspection."""
+STREAM_BENCHMARK = 3
+"""Which documents a run of a corpus benchmark reads, in which order; epochs and draws are added above 8 bits."""
 
 _WORD_LIMIT = 1 << 64
 
