@@ -14,7 +14,7 @@ import re
 _SPLIT = re.compile(
     r"(?:(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*):)?(?://(?P<authority>[^/?#\\]*))?(?P<rest>.*)", re.DOTALL
 )
-_BARE_HOST = re.compile(r"[^/?#\\\s:@]+\.[^/?#\\\s:@]+(?::\d{1,5})?(?=[/?#]|$)")
+_BARE_HOST = re.compile(r"[^/?#\\\s:@%]+\.[^/?#\\\s:@%]+(?::\d{1,5})?(?=[/?#]|$)")
 _STRIPPED = "".join(map(chr, range(0x21)))
 _REMOVED = re.compile(r"[\t\n\r]")
 _ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})|([^!-~]|[\"<>\\^`{|}%])", re.DOTALL)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from corpusforge.sources.urls import host_of, normalize_url, surt, url_key
@@ -75,6 +75,7 @@ def test_keys() -> None:
     assert url_key("http://example.com/").hex() == url_key("https://www.example.com").hex()
 
 
+@example("0. 0")
 @given(st.text(max_size=100) | st.from_regex(r"[a-z]{1,5}://?[^\s]{0,60}"))
 def test_never_raises_and_settles(url: str) -> None:
     normal = normalize_url(url)
