@@ -159,6 +159,12 @@ def run(
         return
     if output is None:
         raise UsageError("where to? give --output DIR")
+    settings = {"engine": engine, "engine_options": parse_options(engine_option or []), "workers": workers}
+    _run_here(loaded, inputs, output, {**settings, "limit": limit})
+
+
+def _run_here(loaded: Any, inputs: dict[str, list[str]], output: str, settings: dict[str, Any]) -> None:
+    """Run in this process's name, with live progress, and say how it ended."""
     from corpusforge.live import LiveProgress, announce, conclude
 
     try:
@@ -166,10 +172,7 @@ def run(
             summary = loaded.run(
                 inputs,
                 output,
-                engine=engine,
-                engine_options=parse_options(engine_option or []),
-                workers=workers,
-                limit=limit,
+                **settings,
                 progress=progress,
                 on_plan=lambda plan, resumed: announce(err, plan, resumed),
             )
