@@ -63,7 +63,7 @@ def add(layout: RunLayout, entry: Mapping[str, Any]) -> None:
     """Record a kill, durably and as a whole, before anything relies on it. Only for who holds the run's lock."""
     location = layout.file(KILLS_FILE)
     before = storage.read_bytes(location) if storage.exists(location) else b""
-    storage.commit_bytes(location, before + canonical_json(entry).encode("utf-8") + b"\n")
+    storage.commit_bytes(location, before + canonical_json(entry).encode("utf-8", "surrogateescape") + b"\n")
 
 
 def reasons(kills: Mapping[Key, Mapping[str, Any]], source: str, step: str) -> dict[str, str]:

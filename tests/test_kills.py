@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from corpusforge import kills
-from corpusforge.engines import watch
 from corpusforge.errors import RunFailedError
 from corpusforge.heartbeat import Busy
 from corpusforge.layout import RunLayout
@@ -51,11 +50,3 @@ def test_giving_up_the_same_document_twice_or_outside_of_steps_is_an_error(tmp_p
     with pytest.raises(RunFailedError, match="outside of any step"):
         kills.give_up(layout, "00-read@x", 0, Busy("web", "", "a@0", 1.0), 60.0)
     assert len(kills.read(layout)) == 1
-
-
-def test_workers_that_watch_themselves_record_each_kill_once(tmp_path):
-    for _ in range(2):
-        watch.record_kill(str(tmp_path), entry("web", "c4", "a@0"))
-        watch.record_kill(str(tmp_path), entry("web", "pii", "a@0"))
-    assert watch.kills_recorded(str(tmp_path)) == list(kills.read(RunLayout(str(tmp_path))).values())
-    assert len(watch.kills_recorded(str(tmp_path))) == 2

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from corpusforge import heartbeat, kills, storage
-from corpusforge.engines import beam_launcher, interrupts
+from corpusforge.engines import beam_launcher, failures, interrupts, watch
 from corpusforge.engines.base import Engine, Progress
 from corpusforge.engines.beam_attempts import POLL_SECONDS, Attempts, Committed, Ending
 from corpusforge.engines.beam_work import Work, task_at_work
@@ -106,7 +106,6 @@ class BeamEngine(Engine):
         self._plan = plan
         self._root = absolute_root(root)
         self._watchdog_seconds = watchdog_seconds
-        self._session = os.urandom(6).hex()
         self._plan_file = ship_plan(plan, self._root)
         self._folder = tempfile.TemporaryDirectory(prefix="corpusforge-engine-")
         log = None if storage.is_remote(root) else RunLayout(self._root).file("stages", LOG_FILE)
@@ -143,16 +142,21 @@ class BeamEngine(Engine):
                 root=self._root,
                 stage=stage.index,
                 submission=os.urandom(6).hex(),
-                session=self._session,
                 watchdog_seconds=self._watchdog_seconds,
             )
             committed = Committed(self._plan, self._root, stage, waiting, progress)
             ending = self._run_job(stage, work, waiting, committed, progress)
             committed.look()
             left = sorted(committed.left)
+            stuck = watch.decide(self._plan, self._root, stage, left, work.submission, self._watchdog_seconds)
+            for entry in stuck.kills:
+                progress.document_killed(stage, entry["task"], entry)
+            attempts.add_stuck(stuck.lost)
             attempts.add_noted(work, left)
             storage.remove_tree(work.failure_folder(stage.id))
-            attempts.add_ending(ending, left, advanced=len(left) < len(waiting))
+            attempts.add_ending(
+                Ending("watchdog", "") if stuck.stuck else ending, left, advanced=len(left) < len(waiting)
+            )
             waiting = [task for task in left if task not in attempts.lost]
         attempts.raise_lost()
 
@@ -196,7 +200,7 @@ class BeamEngine(Engine):
                 self._start_worker(*message)
         except (EOFError, OSError):
             launcher.process.join()
-            return Ending("died", _death("Beam", launcher.process.exitcode), launcher.task)
+            return Ending("died", failures.death("Beam", launcher.process.exitcode), launcher.task)
         return None
 
     def _start_worker(self, control: str, worker_id: str) -> None:
@@ -215,7 +219,7 @@ class BeamEngine(Engine):
         """Notice a worker that died: its runner would wait for it for ever."""
         for item in self._workers:
             if item.process.exitcode not in (None, 0):
-                return Ending("died", _death("worker", item.process.exitcode), item.task)
+                return Ending("died", failures.death("worker", item.process.exitcode), item.task)
         return None
 
     def _reap(self) -> None:
@@ -265,8 +269,3 @@ def _check(options: dict[str, str], root: str) -> None:
     for name in ("temp_location", "staging_location"):
         if name in options and not GCS_LOCATION.fullmatch(options[name]):
             raise UsageError(f"engine beam: {name} is gs://BUCKET/FOLDER, not {options[name]!r}")
-
-
-def _death(what: str, status: int | None) -> str:
-    hint = "; it may have run out of memory" if status == -9 else ""
-    return f"the {what} process died (exit status {status}{hint})"

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from corpusforge import storage
-from corpusforge.document import canonical_json
+from corpusforge.engines import failures
 from corpusforge.engines.base import Progress
 from corpusforge.engines.beam_work import Work, read_failure
-from corpusforge.errors import CorpusforgeError, RunFailedError, UsageError
-from corpusforge.layout import RunLayout
+from corpusforge.engines.failures import FailureLog
 from corpusforge.plan import Plan, Stage
-from corpusforge.tasks.body import is_committed, task_label
+from corpusforge.tasks.body import is_committed
 from corpusforge.tasks.context import TaskContext
 
 DEATHS = 3
@@ -30,9 +29,6 @@ REMOTE_POLL_SECONDS = 10.0
 """How often manifests on a store are looked at while a job runs, `REMOTE_POLL_TASKS` of them each time."""
 
 REMOTE_POLL_TASKS = 64
-
-FAILURES = "failures.jsonl"
-"""In a stage's folder: every failed attempt at a task, with the whole error."""
 
 
 class Ending:
@@ -73,7 +69,7 @@ class Attempts:
     """Counts the failed attempts of a stage's tasks and says which tasks are lost."""
 
     def __init__(self, root: str, stage: Stage, progress: Progress) -> None:
-        self._log = storage.join(RunLayout(root).stage(stage.id), FAILURES)
+        self._log = FailureLog(root, stage.id)
         self._stage = stage
         self._progress = progress
         self._counts: dict[int, int] = {}
@@ -88,14 +84,19 @@ class Attempts:
                 continue
             message = str(failure["error"])
             if failure["kind"] == "refused":
-                self._note(task, self._counts.get(task, 0) + 1, message)
-                raise _refusal(failure["status"], message)
+                self._log.note(task, self._counts.get(task, 0) + 1, message)
+                raise failures.refusal(int(str(failure["status"])), message)
             self._add(task, message, EXCEPTIONS)
+
+    def add_stuck(self, lost: Mapping[int, str]) -> None:
+        """Take tasks that are stuck in a way that leaving a document out cannot help."""
+        for task, message in lost.items():
+            self._add(task, message, 1)
 
     def add_ending(self, ending: Ending, left: Sequence[int], advanced: bool) -> None:
         """Take the end of a job: it counts for the task that was at work, else against the job itself."""
         if ending.kind == "refused":
-            raise _refusal(*ending.message)
+            raise failures.refusal(*ending.message)
         if ending.kind == "watchdog" or not left:
             return
         if ending.kind in ("died", "stuck") and ending.task is not None and ending.task in left:
@@ -106,42 +107,18 @@ class Attempts:
         if ending.kind == "done" and named:
             return
         message = str(ending.message) or "the job ended without running the task"
-        self._note(left[0], self._vain, message)
+        self._log.note(left[0], self._vain, message)
         self._progress.task_failed(self._stage, left[0], max(1, self._vain), message)
         if self._vain >= (DEATHS if ending.kind == "died" else EXCEPTIONS):
             self.lost.update(dict.fromkeys(left, message))
 
     def _add(self, task: int, message: str, most: int) -> None:
         self._counts[task] = self._counts.get(task, 0) + 1
-        self._note(task, self._counts[task], message)
+        self._log.note(task, self._counts[task], message)
         self._progress.task_failed(self._stage, task, self._counts[task], message)
         if self._counts[task] >= most:
             self.lost[task] = message
 
-    def _note(self, task: int, attempt: int, message: str) -> None:
-        entry = {"task": task, "attempt": attempt, "error": message, "time": time.time()}
-        before = storage.read_bytes(self._log) if storage.exists(self._log) else b""
-        line = canonical_json(entry).encode("utf-8", "surrogateescape")
-        storage.commit_bytes(self._log, before + line + b"\n")
-
     def raise_lost(self) -> None:
         """Raise `RunFailedError` when tasks are lost."""
-        if not self.lost:
-            return
-        first = min(self.lost)
-        others = f" (and {len(self.lost) - 1} more)" if len(self.lost) > 1 else ""
-        raise RunFailedError(
-            f"task {task_label(self._stage.id, first)} failed{others}: {_last_lines(self.lost[first])}\n"
-            f"The whole error is in {self._log}. The same command goes on where this stopped."
-        )
-
-
-def _last_lines(message: str) -> str:
-    """Of a traceback: what was raised."""
-    lines = [line for line in message.strip().splitlines() if line.strip()]
-    return lines[-1].strip() if lines else "unknown error"
-
-
-def _refusal(status: Any, text: str) -> CorpusforgeError:
-    """The error that was raised for the user to read."""
-    return UsageError(text) if status == UsageError.exit_status else RunFailedError(text)
+        self._log.raise_lost(self.lost)

@@ -20,6 +20,7 @@ from apache_beam.coders import Coder, registry
 from corpusforge import storage
 from corpusforge.engines.beam_work import ReadHeartbeat, Work, heartbeat_of
 from corpusforge.engines.moving import Chunk, Spool, chunks_of, producers_of
+from corpusforge.engines.watch import GivenUpError
 from corpusforge.errors import CorpusforgeError
 from corpusforge.layout import dump_json
 from corpusforge.plan import Plan, Stage
@@ -86,8 +87,10 @@ class _TaskFn(_StageFn):
         """Commit the task, or leave its error: one failed task does not end the job of all others."""
         context = TaskContext(self.plan, self.work.root, self.stage, task, self.heartbeat, moved_runs)
         try:
-            self.heartbeat.working_on(self.stage.id, task)
+            self.heartbeat.working_on(self.stage.id, task, self.work.submission)
             execute(self.stage.body, context)
+        except GivenUpError:
+            pass  # the driver finds what the earlier attempt left, and decides
         except CorpusforgeError as error:
             self.note(task, {"kind": "refused", "status": error.exit_status, "error": str(error)})
         except Exception:

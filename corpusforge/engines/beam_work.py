@@ -22,9 +22,7 @@ class Work:
     root: str
     stage: int
     submission: str
-    """Names this job among those of the stage."""
-    session: str
-    """Names the driver's run."""
+    """Names this job among those of the stage, and among those of other drivers."""
     watchdog_seconds: float
 
     @property
@@ -51,7 +49,7 @@ class ReadHeartbeat(SharedHeartbeat):
         super().__init__(path)
         self._task_file = task_file(path)
 
-    def working_on(self, stage_id: str, task: int) -> None:
+    def working_on(self, stage_id: str, task: int, job: str) -> None:
         """Note the task that is about to run."""
         self._task_file.write_text(str(task))
 
@@ -78,7 +76,7 @@ def heartbeat_of(work: Work) -> ReadHeartbeat | WatchedHeartbeat:
     """The heartbeat of this process; where no driver reads it, one with a monitor beside it."""
     global _process_heartbeat
     if _process_heartbeat is None:
-        _process_heartbeat = WatchedHeartbeat(work.root, work.watchdog_seconds, work.session)
+        _process_heartbeat = WatchedHeartbeat(work.root, work.watchdog_seconds)
     return _process_heartbeat
 
 

@@ -11,29 +11,24 @@ import multiprocessing
 import os
 import pickle
 import tempfile
-import time
 from collections import deque
 from collections.abc import Sequence
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
-from corpusforge import heartbeat, kills, storage
-from corpusforge.document import canonical_json
-from corpusforge.engines import interrupts, worker
+from corpusforge import heartbeat, kills
+from corpusforge.engines import failures, interrupts, worker
 from corpusforge.engines.base import Engine, Progress
-from corpusforge.errors import CorpusforgeError, RunFailedError, UsageError
+from corpusforge.engines.failures import FailureLog
+from corpusforge.errors import RunFailedError
 from corpusforge.layout import RunLayout
 from corpusforge.plan import Plan, Stage
-from corpusforge.tasks.body import task_label
 
 ATTEMPTS = 3
 """Attempts at a task whose worker dies; an exception in the task itself is tried twice."""
 
 POLL_SECONDS = 0.25
-
-FAILURES = "failures.jsonl"
-"""In a stage's folder: every failed attempt at a task, with the whole error."""
 
 
 class _Worker:
@@ -97,14 +92,7 @@ class LocalEngine(Engine):
             for item in self._ready():
                 self._hear(stage, item, waiting, attempts, lost, progress)
             self._watch(stage, waiting, lost, progress)
-        if lost:
-            first = min(lost)
-            others = f" (and {len(lost) - 1} more)" if len(lost) > 1 else ""
-            log = storage.join(RunLayout(self._root).stage(stage.id), FAILURES)
-            raise RunFailedError(
-                f"task {task_label(stage.id, first)} failed{others}: {_last_line(lost[first])}\n"
-                f"The whole error is in {log}. The same command goes on where this stopped."
-            )
+        FailureLog(self._root, stage.id).raise_lost(lost)
 
     def _assign(self, stage: Stage, waiting: deque[int]) -> None:
         wanted = min(self._count, len(waiting) + sum(item.task is not None for item in self._workers))
@@ -150,12 +138,12 @@ class LocalEngine(Engine):
             progress.task_done(stage, task)
             return
         if kind == "refused":
-            refusal = _refusal(message)
+            refusal = failures.refusal(*message)
             self._note_failure(stage, task, attempts.get(task, 0) + 1, str(refusal))
             raise refusal
         if kind == "died":
             item.process.join()
-            message = _death(item.process.exitcode)
+            message = failures.death("worker", item.process.exitcode)
             self._remove(item)
         attempts[task] = attempts.get(task, 0) + 1
         self._note_failure(stage, task, attempts[task], message)
@@ -196,30 +184,4 @@ class LocalEngine(Engine):
         self._workers.remove(item)
 
     def _note_failure(self, stage: Stage, task: int, attempt: int, message: str) -> None:
-        layout = RunLayout(self._root)
-        entry = {"task": task, "attempt": attempt, "error": message, "time": time.time()}
-        _append(storage.join(layout.stage(stage.id), FAILURES), entry)
-
-
-def _last_line(message: str) -> str:
-    """Of a traceback: what was raised."""
-    return message.strip().splitlines()[-1] if message.strip() else "unknown error"
-
-
-def _death(status: int | None) -> str:
-    hint = "; it may have run out of memory" if status == -9 else ""
-    return f"the worker process died (exit status {status}{hint})"
-
-
-def _refusal(message: tuple[int, str]) -> CorpusforgeError:
-    """The error that a task raised for the user to read."""
-    status, text = message
-    return UsageError(text) if status == UsageError.exit_status else RunFailedError(text)
-
-
-def _append(location: str, entry: dict[str, Any]) -> None:
-    """Append a line for people to read; the last one may be torn."""
-    path = Path(location)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a", encoding="utf-8", errors="surrogateescape") as file:
-        file.write(canonical_json(entry) + "\n")
+        FailureLog(self._root, stage.id).note(task, attempt, message)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 import threading
-import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,13 +18,11 @@ import numpy as np
 import numpy.typing as npt
 
 from corpusforge import storage
-from corpusforge.document import canonical_json
-from corpusforge.engines import moving, spark_session
+from corpusforge.engines import moving, spark_session, watch
 from corpusforge.engines.base import Engine, Progress
+from corpusforge.engines.failures import FailureLog
 from corpusforge.engines.shipping import absolute_root, ship_plan
-from corpusforge.engines.watch import kills_recorded
 from corpusforge.errors import RunFailedError, UsageError
-from corpusforge.layout import RunLayout
 from corpusforge.plan import Plan, Stage
 from corpusforge.tasks.body import task_label
 
@@ -48,7 +45,6 @@ class SparkEngine(Engine):
         self._plan = plan
         self._root = absolute_root(root)
         self._watchdog_seconds = watchdog_seconds
-        self._name = os.urandom(6).hex()
         self._plan_file = ship_plan(plan, self._root)
         environment = {"OMP_NUM_THREADS": "1", "CORPUSFORGE_PLAN": self._plan_file}
         try:
@@ -69,45 +65,31 @@ class SparkEngine(Engine):
         pending = list(tasks)
         attempts: dict[int, int] = {}
         lost: dict[int, str] = {}
+        log = FailureLog(self._root, stage.id)
         while pending:
-            known = len(kills_recorded(self._root))
             job = _Job(self, stage, pending, progress)
-            job.run(known)
-            if job.error is not None and not job.kills:
+            job.run()
+            left = job.left()
+            stuck = watch.decide(self._plan, self._root, stage, left, job.name, self._watchdog_seconds)
+            for entry in stuck.kills:
+                progress.document_killed(stage, entry["task"], entry)
+            if job.error is not None and not stuck.stuck:
                 raise RunFailedError(f"stage {stage.id} failed: {spark_session.root_cause(job.error)}")
             pending = []
-            for task, message in job.left().items():
-                if message is None and job.error is not None:
-                    # The watchdog killed more documents than Spark tries a task: it did not fail by itself.
+            for task, message in left.items():
+                if task in stuck.stuck - stuck.lost.keys() or (message is None and job.error is not None):
+                    # The watchdog killed more workers than Spark tries a task: it did not fail by itself.
                     pending.append(task)
                     continue
                 attempts[task] = attempts.get(task, 0) + 1
-                message = message or "the task came to no end that was reported"
-                self._note_failure(stage, task, attempts[task], message)
+                message = stuck.lost.get(task) or message or "the task came to no end that was reported"
+                log.note(task, attempts[task], message)
                 progress.task_failed(stage, task, attempts[task], message)
-                if attempts[task] < ATTEMPTS:
+                if attempts[task] < ATTEMPTS and task not in stuck.lost:
                     pending.append(task)
                 else:
                     lost[task] = message
-        if lost:
-            first = min(lost)
-            others = f" (and {len(lost) - 1} more)" if len(lost) > 1 else ""
-            last = lost[first].strip().splitlines()[-1]
-            raise RunFailedError(
-                f"task {task_label(stage.id, first)} failed{others}: {last}\n"
-                f"The whole error is in {self._failures(stage)}. The same command goes on where this stopped."
-            )
-
-    def _failures(self, stage: Stage) -> str:
-        return storage.join(RunLayout(self._root).stage(stage.id), "failures.jsonl")
-
-    def _note_failure(self, stage: Stage, task: int, attempt: int, message: str) -> None:
-        """Add to the stage's list of failed attempts: only the driver writes it."""
-        entry = {"task": task, "attempt": attempt, "error": message, "time": time.time()}
-        line = (canonical_json(entry) + "\n").encode("utf-8", "surrogateescape")
-        location = self._failures(stage)
-        known = storage.read_bytes(location) if storage.exists(location) else b""
-        storage.commit_bytes(location, known + line)
+        log.raise_lost(lost)
 
 
 class _Job:
@@ -121,12 +103,11 @@ class _Job:
         self._progress = progress
         self._session = engine._session
         self._context = self._session.sparkContext
-        self._root = engine._root
         self._done = self._context.accumulator([], spark_worker.Numbers())
         self._failed = self._context.accumulator({}, spark_worker.Failures())
         self._heard: set[int] = set()
         self._heard_numbers = 0
-        self.kills = 0
+        self.name = os.urandom(6).hex()
         self.error: BaseException | None = None
         consumes = bool(stage.body.consumes)
         work = spark_worker.StageWork(
@@ -137,7 +118,7 @@ class _Job:
             destinations=tuple(destinations(len(tasks)).tolist()) if consumes else (),
             chunk_bytes=engine._options.chunk_bytes,
             watchdog_seconds=engine._watchdog_seconds,
-            session=engine._name,
+            job=self.name,
             done=self._done,
             failures=self._failed,
         )
@@ -159,7 +140,7 @@ class _Job:
         moved = chunks.repartition(len(self._tasks), "destination")
         return moved.mapInArrow(_function(work.receive), TASK_COLUMNS)
 
-    def run(self, known_kills: int) -> None:
+    def run(self) -> None:
         """Run to the end, telling progress; `error` holds what Spark raised. Raises `UsageError` of a task."""
         group = f"corpusforge-{self._stage.id}"
         thread = threading.Thread(target=self._submit, args=(group,), name=group, daemon=True)
@@ -167,11 +148,11 @@ class _Job:
         try:
             while thread.is_alive():
                 thread.join(POLL_SECONDS)
-                self._hear(known_kills)
+                self._hear()
         except BaseException:
             self._context.cancelJobGroup(group)
             raise
-        self._hear(known_kills)
+        self._hear()
 
     def _submit(self, group: str) -> None:
         try:
@@ -182,7 +163,7 @@ class _Job:
             # Passed on to the driver's thread, which decides.
             self.error = error
 
-    def _hear(self, known_kills: int) -> None:
+    def _hear(self) -> None:
         from corpusforge.engines import spark_worker
 
         numbers = self._done.value
@@ -196,9 +177,6 @@ class _Job:
                 raise UsageError(message)
             if kind == spark_worker.FINAL:
                 raise RunFailedError(f"task {task_label(self._stage.id, task)} failed: {message}")
-        for entry in kills_recorded(self._root)[known_kills + self.kills :]:
-            self.kills += 1
-            self._progress.document_killed(self._stage, entry["task"], entry)
 
     def left(self) -> dict[int, str | None]:
         """Tasks that are not done, with the error that they raised."""

@@ -19,7 +19,7 @@ from pyspark.accumulators import Accumulator, AccumulatorParam
 
 from corpusforge.engines import moving
 from corpusforge.engines.shipping import load_plan
-from corpusforge.engines.watch import WatchedHeartbeat
+from corpusforge.engines.watch import GivenUpError, WatchedHeartbeat
 from corpusforge.errors import CorpusforgeError, UsageError
 from corpusforge.plan import Plan, Stage
 from corpusforge.tasks.body import execute
@@ -102,8 +102,8 @@ class StageWork:
     """For each task a number that only its Spark partition gets; empty for stages that consume nothing."""
     chunk_bytes: int
     watchdog_seconds: float
-    session: str
-    """Names this driver among those that ever worked on the run."""
+    job: str
+    """Names this Spark job among those that ever worked on the run."""
     done: Accumulator
     failures: Accumulator
 
@@ -176,11 +176,13 @@ class StageWork:
         heartbeat = None
         try:
             stage = self.stage
-            heartbeat = _heartbeat(self.root, self.watchdog_seconds, self.session)
-            heartbeat.working_on(stage.id, task)
+            heartbeat = _heartbeat(self.root, self.watchdog_seconds)
+            heartbeat.working_on(stage.id, task, self.job)
             moved = spool.paths(task) if spool is not None else None
             execute(stage.body, TaskContext(self.plan, self.root, stage, task, heartbeat, moved))
             self.done.add([task])
+        except GivenUpError:
+            pass  # the driver finds what the earlier attempt left, and decides
         except UsageError as error:
             self.failures.add({task: (USAGE, str(error))})
         except CorpusforgeError as error:
@@ -197,13 +199,13 @@ _heartbeats: dict[int, WatchedHeartbeat] = {}
 """This process's heartbeat, by process number: a forked process must not use its parent's."""
 
 
-def _heartbeat(root: str, seconds: float, session: str) -> WatchedHeartbeat:
+def _heartbeat(root: str, seconds: float) -> WatchedHeartbeat:
     own = os.getpid()
     if own not in _heartbeats:
         _heartbeats.clear()
         os.environ.setdefault("OMP_NUM_THREADS", "1")
         pa.set_cpu_count(1)
-        _heartbeats[own] = WatchedHeartbeat(root, seconds, session)
+        _heartbeats[own] = WatchedHeartbeat(root, seconds)
     return _heartbeats[own]
 
 

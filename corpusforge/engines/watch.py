@@ -1,37 +1,45 @@
 """Watching workers from beside them, where no driver can read their heartbeat: on executors of a cluster.
 
 The worker starts one `monitor` process; it costs some milliseconds once and a look at a small file every half
-second. What it kills is a line of ``kills.jsonl`` in the run directory, before the worker dies, so that the
-engine's own retry finds it and leaves the document out. Where leaving it out cannot help, a small file in the
-stage's folder says so, and the retry ends at once.
+second. A monitor sees one attempt and may be wrong about the task: an engine may run it twice, and the twin may
+come through the same document at the same instant. So a monitor kills nothing but its worker. Before, it writes
+down what the worker was stuck with, below the stage's folder; another attempt at the task finds that and ends at
+once (`GivenUpError`); and when the engine's job is over the driver decides (`decide`): where the task is committed
+nothing was given up, else the document goes to ``kills.jsonl`` and the task runs again without it.
 """
 
 from __future__ import annotations
 
 import atexit
-import contextlib
-import fcntl
 import json
 import os
 import pkgutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from corpusforge import heartbeat, kills, storage
 from corpusforge.document import canonical_json
 from corpusforge.errors import RunFailedError
-from corpusforge.layout import RunLayout
+from corpusforge.layout import RunLayout, number
+from corpusforge.plan import Plan, Stage
+from corpusforge.tasks.body import is_committed
+from corpusforge.tasks.context import TaskContext
+
+
+class GivenUpError(Exception):
+    """An earlier attempt at the task, in the same job, was stuck: the driver has to decide first."""
 
 
 class WatchedHeartbeat(heartbeat.SharedHeartbeat):
     """A heartbeat with a monitor of its own process; `working_on` says which task the process is at."""
 
-    def __init__(self, root: str, seconds: float, session: str) -> None:
-        """Start watching this process: `seconds` on one document at most, in the driver's `session`."""
+    def __init__(self, root: str, seconds: float) -> None:
+        """Start watching this process: `seconds` on one document at most."""
         self._folder = Path(tempfile.mkdtemp(prefix="corpusforge-watch-"))
         self._task = self._folder / "task.json"
         path = self._folder / "heartbeat"
@@ -39,7 +47,6 @@ class WatchedHeartbeat(heartbeat.SharedHeartbeat):
         super().__init__(path)
         self._root = root
         self._seconds = seconds
-        self._session = session
         self._monitor = self._start(path)
         atexit.register(self.stop)
 
@@ -65,20 +72,12 @@ class WatchedHeartbeat(heartbeat.SharedHeartbeat):
             env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         )
 
-    def working_on(self, stage_id: str, task: int) -> None:
-        """Note the task that is about to run. Raises `RunFailedError` when an earlier attempt was stuck for good."""
-        layout = RunLayout(self._root)
-        stuck = _stuck_file(layout, stage_id, task, self._session)
-        if storage.exists(stuck):
-            raise RunFailedError(storage.read_bytes(stuck).decode("utf-8", "surrogateescape"))
-        facts = {"stage": stage_id, "task": task, "seconds": self._seconds}
-        noted = {
-            "root": self._root,
-            "session": self._session,
-            "given_up": sorted(kills.read(layout)),
-            "facts": facts,
-        }
-        self._task.write_text(json.dumps(noted))
+    def working_on(self, stage_id: str, task: int, job: str) -> None:
+        """Note the task that is about to run. Raises `GivenUpError` when an attempt in this job was stuck."""
+        location = _stuck_file(self._root, stage_id, task, job)
+        if storage.exists(location):
+            raise GivenUpError(location)
+        self._task.write_text(json.dumps({"location": location}))
 
     def stop(self) -> None:
         """End the monitor."""
@@ -89,56 +88,54 @@ class WatchedHeartbeat(heartbeat.SharedHeartbeat):
         self._folder.rmdir()
 
 
-def record_kill(root: str, entry: Mapping[str, Any]) -> None:
-    """Add a line to ``kills.jsonl``, once per source, step and locator.
+@dataclass
+class Decisions:
+    """What became of tasks with a stuck attempt in a job: `kills` to tell of, `lost` tasks with their errors."""
 
-    On a local or shared file system under a lock. A store without appends has the file written anew: of two
-    kills in the same instant one may be lost there, and that document will be killed once more.
+    stuck: set[int] = field(default_factory=set)
+    kills: list[dict[str, Any]] = field(default_factory=list)
+    lost: dict[int, str] = field(default_factory=dict)
+
+
+def decide(plan: Plan, root: str, stage: Stage, tasks: Iterable[int], job: str, seconds: float) -> Decisions:
+    """Decide on what the monitors wrote down in a job that is over, for those of its `tasks` that came to no end.
+
+    Only for the driver, which holds the run's lock: this is the one place where a kill of a watched worker is
+    recorded, and none is where a manifest was committed, since the document may be in its output. Tasks that are
+    `stuck` and not `lost` are to run again.
     """
-    location = RunLayout(root).file(kills.KILLS_FILE)
-    line = (canonical_json(entry) + "\n").encode("utf-8", "surrogateescape")
-    if storage.is_remote(location):
-        known = storage.read_bytes(location) if storage.exists(location) else b""
-        if kills.key_of(entry) not in kills.parse(known):
-            storage.commit_bytes(location, known + line)
-        return
-    with Path(location).open("a+b") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        file.seek(0)
-        if kills.key_of(entry) not in kills.parse(file.read()):
-            file.write(line)
-            file.flush()
-            os.fsync(file.fileno())
+    layout, found = RunLayout(root), Decisions()
+    for task in tasks:
+        location = _stuck_file(root, stage.id, task, job)
+        if not storage.exists(location):
+            continue
+        found.stuck.add(task)
+        if is_committed(TaskContext(plan, root, stage, task)):
+            continue
+        noted = json.loads(storage.read_bytes(location).decode("utf-8", "surrogateescape"))
+        busy = heartbeat.Busy(noted["source"], noted["step"], noted["locator"], 0.0)
+        try:
+            found.kills.append(kills.give_up(layout, stage.id, task, busy, seconds))
+        except RunFailedError as error:
+            found.lost[task] = str(error)
+    storage.remove_tree(_stuck_folder(root, stage.id, job))
+    return found
 
 
-def kills_recorded(root: str) -> list[dict[str, Any]]:
-    """All kills so far; a line that is just being written is left for the next time."""
-    location = RunLayout(root).file(kills.KILLS_FILE)
-    data = b""
-    with contextlib.suppress(FileNotFoundError):
-        data = storage.read_bytes(location)
-    return list(kills.parse(data).values())
+def _stuck_folder(root: str, stage_id: str, job: str) -> str:
+    return storage.join(RunLayout(root).stage(stage_id), f"stuck-{job}")
 
 
-def _stuck_file(layout: RunLayout, stage_id: str, task: int, session: str) -> str:
-    """Where it is told that a task is stuck for good; another driver (session) tries again."""
-    return layout.task_file(stage_id, task, f"stuck-{session}.txt")
+def _stuck_file(root: str, stage_id: str, task: int, job: str) -> str:
+    """Where a monitor writes down what an attempt of this job was stuck with."""
+    return storage.join(_stuck_folder(root, stage_id, job), f"{number(task)}.json")
 
 
 def main(task_file: str, source: str, step: str, locator: str) -> None:
-    """What the monitor runs to record a kill, or that leaving the document out cannot help."""
+    """What the monitor runs before it kills its worker."""
     noted = json.loads(Path(task_file).read_text())
-    facts, layout = noted["facts"], RunLayout(noted["root"])
-    where = f"{locator} for more than {facts['seconds']} s"
-    if not step:
-        message = f"stuck, outside of any step that could leave it out, on {where}"
-    elif [source, step, locator] in noted["given_up"]:
-        message = f"step {step!r} was stuck again, although it was given up, on {where}"
-    else:
-        record_kill(layout.root, {"source": source, "step": step, "locator": locator, **facts})
-        return
-    stuck = _stuck_file(layout, facts["stage"], facts["task"], noted["session"])
-    storage.commit_bytes(stuck, message.encode("utf-8", "surrogateescape"))
+    entry = canonical_json({"source": source, "step": step, "locator": locator})
+    storage.commit_bytes(noted["location"], entry.encode("utf-8", "surrogateescape"))
 
 
 if __name__ == "__main__":

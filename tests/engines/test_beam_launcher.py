@@ -40,7 +40,7 @@ def launcher_with(options: dict[str, str], workers: int = 1) -> _Launcher:
 
 
 def work_at(root: str) -> Work:
-    return Work(f"{root}/stages/plan-0.pickle", root, 0, "0", "0", 60.0)
+    return Work(f"{root}/stages/plan-0.pickle", root, 0, "0", 60.0)
 
 
 def test_a_dry_run_builds_dataflow_s_job_and_says_that_nothing_was_sent(plan):

@@ -50,7 +50,7 @@ def stage_with(plan: Plan, consuming: bool) -> Stage:
 
 def pipeline_for(plan: Plan, stage: Stage, tasks: list[int], root: str = "gs://bucket/run"):
     pipeline = beam.Pipeline(runner=FnApiRunner(), options=pipeline_options({}))
-    add_stage(pipeline, Work(f"{root}/stages/plan-0.pickle", root, stage.index, "0", "0", 60.0), plan, tasks)
+    add_stage(pipeline, Work(f"{root}/stages/plan-0.pickle", root, stage.index, "0", 60.0), plan, tasks)
     return pipeline
 
 
@@ -189,7 +189,7 @@ def test_a_dataflow_job_is_built_and_valid_without_sending_anything(plan, consum
     stage = stage_with(plan, consuming)
     runner = DataflowRunner()
     pipeline = beam.Pipeline(runner=runner, options=pipeline_options(DATAFLOW))
-    work = Work("gs://bucket/run/stages/plan-0.pickle", "gs://bucket/run", stage.index, "0", "0", 60.0)
+    work = Work("gs://bucket/run/stages/plan-0.pickle", "gs://bucket/run", stage.index, "0", 60.0)
     add_stage(pipeline, work, plan, list(range(stage.tasks)))
     result = pipeline.run()
     proto = result.job.proto_pipeline
@@ -212,6 +212,6 @@ def test_dataflow_options_are_validated(plan):
 
 def test_a_shipped_plan_is_what_workers_load(plan, tmp_path):
     location = ship_plan(plan, str(tmp_path))
-    loaded = Work(location, str(tmp_path), 0, "0", "0", 60.0).plan
+    loaded = Work(location, str(tmp_path), 0, "0", 60.0).plan
     assert loaded.digest == plan.digest
     assert [stage.id for stage in loaded.stages] == [stage.id for stage in plan.stages]
