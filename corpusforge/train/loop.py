@@ -15,13 +15,14 @@ import torch
 from corpusforge.errors import RunFailedError, UsageError
 from corpusforge.train.checkpoint import Checkpoints
 from corpusforge.train.data import Batch, Batches, Prefetcher, open_rows
+from corpusforge.train.devices import data_sheet_peak
 from corpusforge.train.distributed import Parallel, World, joined
 from corpusforge.train.journal import LOG_NAME, Board, Display, Journal, read_journal, taken_steps
 from corpusforge.train.model import Llama, initialize, weights_hash
 from corpusforge.train.optimizer import build_optimizers, set_rate
 from corpusforge.train.records import TrainResult, TrainSettings
 from corpusforge.train.settings import CHOICES
-from corpusforge.train.speed import Speed, data_sheet_peak, device_name, measure_peak
+from corpusforge.train.speed import Speed, device_name, measure_peak
 from corpusforge.train.spikes import SkippedBatches, SpikeDetector
 
 __all__ = ["TrainResult", "TrainSettings", "train"]

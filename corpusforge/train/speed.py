@@ -8,27 +8,8 @@ from time import perf_counter
 
 import torch
 
-DATA_SHEET = {
-    "B200": 2250e12,
-    "GH200": 989e12,
-    "H200": 989e12,
-    "H100 PCIe": 756e12,
-    "H100": 989e12,
-    "A100": 312e12,
-    "L40S": 362e12,
-    "L4": 121e12,
-    "A10G": 70e12,
-    "RTX 4090": 165.2e12,
-}
-"""Dense bfloat16 FLOP/s with float32 sums, from NVIDIA's data sheets; the first name that the device's holds."""
-
 WARM_STEPS = 3
 """Steps at the start that do not count for the speed: compilation, memory, caches."""
-
-
-def data_sheet_peak(name: str) -> float | None:
-    """FLOP/s by the data sheet, or None for a device that is not listed."""
-    return next((peak for part, peak in DATA_SHEET.items() if part in name), None)
 
 
 def device_name(device: torch.device) -> str:
