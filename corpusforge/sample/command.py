@@ -1,4 +1,4 @@
-"""Writes a whole sample: WARC and WET files, evaluation texts, blocklists, plain text, and the truth."""
+"""Writes a whole sample: web pages, files of every other source, evaluation texts, blocklists, and the truth."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from typing import Annotated
 import typer
 
 from corpusforge.errors import UsageError
+from corpusforge.sample.archives import write_arxiv, write_books, write_github
+from corpusforge.sample.containers import Folder
 from corpusforge.sample.draw import Draw
 from corpusforge.sample.pages import LANGUAGES, Page, furnished_text, good_page, page, page_with_personal_data
 from corpusforge.sample.planted import (
@@ -20,11 +22,23 @@ from corpusforge.sample.planted import (
     EVALUATION_QUESTIONS,
     EVALUATION_SHORT,
 )
+from corpusforge.sample.tables import write_c4, write_dialogue, write_stackexchange, write_wikipedia
 from corpusforge.sample.text import plain_text
 from corpusforge.sample.warc import RecordFile, Truth
 
 TEXT_SIZE = {"en": 400_000, "de": 120_000, "fr": 120_000, "es": 120_000}
 """Characters of plain text per language, for language models and tokenizers to learn from."""
+
+OTHER_SOURCES = {
+    "c4": write_c4,
+    "github": write_github,
+    "wikipedia": write_wikipedia,
+    "arxiv": write_arxiv,
+    "books": write_books,
+    "stackexchange": write_stackexchange,
+    "dialogue": write_dialogue,
+}
+"""Sources besides web pages: a folder each, in the format in which their publisher ships them."""
 
 _FLIPPED_PAGE = 8
 _WITH_REQUEST = 4
@@ -45,6 +59,8 @@ class SampleSummary:
 def write_sample(directory: Path, seed: int = 0, pages: int = 400, files: int = 4) -> SampleSummary:
     """Write a sample into an empty or new directory; `truth.jsonl` appears last, when everything is there.
 
+    It tells of the web pages; `sources.jsonl` tells of the records of the other sources.
+
     `pages` counts the scheduled pages in the `files` WARC files; one truncated page more ends the last of
     them, and a WET file holds a tenth as many again. Memory does not grow with `pages`. Raises `UsageError`
     for a directory with content and for counts below 1.
@@ -60,16 +76,31 @@ def write_sample(directory: Path, seed: int = 0, pages: int = 400, files: int = 
     for code, language in LANGUAGES.items():
         text = plain_text(language, Draw(seed, "text", code), TEXT_SIZE[code])
         (directory / "text" / f"{code}.txt").write_text(text, encoding="utf-8", newline="\n")
+    others = _write_others(directory, seed)
     partial = directory / "truth.jsonl.partial"
     with partial.open("w", encoding="utf-8", newline="\n") as file:
         truth = Truth(file)
         written = [
             *_write_warc(directory, seed, pages, files, truth),
             _write_wet(directory, seed, pages, truth),
+            *others,
         ]
     partial.rename(directory / "truth.jsonl")
     names = tuple(name for name, _ in written)
     return SampleSummary(directory, pages, truth.records, names, sum(size for _, size in written))
+
+
+def _write_others(directory: Path, seed: int) -> list[tuple[str, int]]:
+    """A folder for every other source, and what its records are; gives (name, size) of the files."""
+    written: list[tuple[str, int]] = []
+    lines: list[str] = []
+    for name, write in OTHER_SOURCES.items():
+        folder = Folder(directory, name, seed)
+        write(folder)
+        written += folder.files
+        lines += [json.dumps(fact, sort_keys=True, ensure_ascii=False) for fact in folder.facts]
+    (directory / "sources.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8", newline="\n")
+    return written
 
 
 def _write_warc(
@@ -136,9 +167,10 @@ def sample(
     pages: Annotated[int, typer.Option(min=1, help="Pages in the WARC files.")] = 400,
     files: Annotated[int, typer.Option(min=1, help="WARC files.")] = 4,
 ) -> None:
-    """Write a small sample of web pages in the real formats, with the truth about every record."""
+    """Write a small sample of every source in its real format, with the truth about every record."""
     summary = write_sample(directory, seed, pages, files)
     typer.echo(
-        f"{summary.records} records with {summary.pages} pages in {len(summary.files)} files, "
+        f"{summary.records} web records with {summary.pages} pages, and the other sources, in "
+        f"{len(summary.files)} files, "
         f"{summary.size / 1e6:.1f} MB, below {summary.directory}"
     )

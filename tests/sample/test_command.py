@@ -127,3 +127,12 @@ def test_a_folder_with_content_is_refused(tmp_path: Path) -> None:
 def test_impossible_counts_are_refused(tmp_path: Path, pages: int, files: int) -> None:
     with pytest.raises(UsageError):
         write_sample(tmp_path, pages=pages, files=files)
+
+
+def test_every_source_has_a_folder_and_facts_about_its_records(sample: Path) -> None:
+    facts = [json.loads(line) for line in (sample / "sources.jsonl").read_text(encoding="utf-8").splitlines()]
+    by_source = Counter(fact["source"] for fact in facts)
+    assert set(by_source) == {"c4", "github", "wikipedia", "arxiv", "books", "stackexchange", "dialogue"}
+    for source in by_source:
+        assert any(fact["kind"] == "damaged" for fact in facts if fact["source"] == source), source
+    assert all((sample / fact["file"]).is_file() for fact in facts)
