@@ -195,6 +195,7 @@ class _Books:
                 details = {
                     "rows": manifest["rows"],
                     "tokens_by_source": manifest["tokens_by_source"],
+                    "mixture": manifest["mixture"],
                     "tokenizer": manifest["tokenizer"],
                     "files": {
                         kind: sum(1 for path in manifest["files"] if path.startswith(f"shards/{kind}/"))

@@ -22,7 +22,9 @@ def list_shards(recipe: Recipe, inputs: Mapping[str, Sequence[str]]) -> list[Sha
             raise UsageError(f"the recipe has no source {name!r}{nearest(name, recipe.sources)}")
     missing = [name for name in recipe.sources if not inputs.get(name)]
     if missing:
-        raise UsageError(f"no input for source {missing[0]!r}: give --input {missing[0]}=PATH_OR_GLOB")
+        names = ", ".join(repr(name) for name in missing)
+        options = " ".join(f"--input {name}=PATH_OR_GLOB" for name in missing)
+        raise UsageError(f"no input for source {names}: give {options}")
     shards: list[Shard] = []
     for name, source in recipe.sources.items():
         files = _files(inputs[name], tuple(source.suffixes))

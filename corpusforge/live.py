@@ -12,6 +12,7 @@ from rich.progress import Progress as Bars
 
 from corpusforge import storage
 from corpusforge.engines.base import Progress
+from corpusforge.mix.shares import print_mixture
 from corpusforge.plan import Plan, Stage
 from corpusforge.report.terminal import print_funnel, print_warnings
 from corpusforge.run import RunSummary
@@ -105,6 +106,9 @@ def conclude(console: Console, summary: RunSummary) -> None:
     _print_records(summary.report, console)
     print_funnel(summary.report, console)
     print_warnings(summary.report, console)
+    details = summary.report.get("token_details", {})
+    if len(details.get("mixture", {}).get("sources", {})) > 1:
+        print_mixture(details["mixture"], details["tokens_by_source"], console)
     state = "closed" if summary.ledger["closed"] else "OPEN"
     console.print(f"ledger: {state} ({len(summary.ledger['checks'])} balances)")
     for name in ("documents/", "dropped/", "shards/", "report.html"):

@@ -23,6 +23,7 @@ from corpusforge.mix.order import order_key, repeats, unpermute
 from corpusforge.mix.packing import Mode, Packing, pack
 from corpusforge.mix.randomness import STREAM_MIXTURE, id_bytes, uniform_bits
 from corpusforge.mix.rows import build_rows, packed_columns, tokens_from_arrays
+from corpusforge.mix.shares import mixture_of, supplies
 from corpusforge.operations import ROW_BITS, ExchangeSpec
 from corpusforge.tasks.body import Body, TaskResult
 from corpusforge.tasks.context import TaskContext
@@ -137,8 +138,8 @@ class MixtureBody(Body):
             raise UsageError(f"token_type {self.token_type} cannot hold the ids of {vocabulary} tokens")
         firsts: list[list[int]] = []
         rows: dict[str, list[int]] = {}
-        for manifest in task.manifests(self.packing, self.tasks):
-            value = manifest["value"]
+        packed_shards = [manifest["value"] for manifest in task.manifests(self.packing, self.tasks)]
+        for value in packed_shards:
             totals = rows.setdefault(value["source"], [])
             firsts.append([])
             for index, packed in enumerate(value["passes"]):
@@ -146,9 +147,16 @@ class MixtureBody(Body):
                     totals.append(0)
                 firsts[-1].append(totals[index])
                 totals[index] += packed["rows"]
-        available = {source: sum(totals) for source, totals in rows.items()}
-        total = Apportionment(self.weights).rows_within(available)
-        value = {"rows": total, "available": available, "passes": rows, "firsts": firsts}
+        supply = supplies(packed_shards)
+        mixture = mixture_of(self.weights, supply)
+        value = {
+            "rows": mixture.rows,
+            "row_weights": mixture.row_weights,
+            "available": {source: entry.rows for source, entry in supply.items()},
+            "passes": rows,
+            "firsts": firsts,
+            "mixture": mixture.to_json(self.weights, supply),
+        }
         return TaskResult(value=value)
 
 
@@ -177,13 +185,12 @@ class RowsBody(Body):
         packing: str,
         mixture: str,
         spec: ExchangeSpec,
-        weights: Mapping[str, Fraction],
         capacity: int,
         files: int,
         formats: Sequence[str],
     ) -> None:
         self.step, self.packing, self.mixture, self.spec = step, packing, mixture, spec
-        self.weights, self.capacity, self.files, self.formats = dict(weights), capacity, files, tuple(formats)
+        self.capacity, self.files, self.formats = capacity, files, tuple(formats)
 
     def run(self, task: TaskContext) -> TaskResult:
         """Emit the rows that the mixture takes; count what it leaves."""
@@ -228,7 +235,9 @@ class RowsBody(Body):
         first = mixture["firsts"][task.number][number_of_pass]
         key = order_key(task.plan.seed, source, number_of_pass)
         within = unpermute(first + np.arange(rows, dtype=np.int64), passes[number_of_pass], key)
-        return Apportionment(self.weights).place(source, sum(passes[:number_of_pass]) + within)
+        # Values come back with their keys sorted: the order in which sources stand is that of their names.
+        weights = dict(sorted(mixture["row_weights"].items()))
+        return Apportionment(weights).place(source, sum(passes[:number_of_pass]) + within)
 
     def _batch(
         self,
@@ -365,6 +374,8 @@ class IndexBody(Body):
             "tokenizer": context.values[self.training],
             "rows": mixture["rows"],
             "rows_available": mixture["available"],
+            "row_weights": mixture["row_weights"],
+            "mixture": mixture["mixture"],
             "tokens_by_source": dict(sorted(sources.items())),
             "files": {**outputs, **result.value["outputs"]},
             "inputs": [

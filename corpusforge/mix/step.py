@@ -56,7 +56,8 @@ class MixParameters(StepParameters):
     """Parameters of `mix`."""
 
     weights: dict[str, Annotated[float, Field(ge=0, allow_inf_nan=False)]] = Field(
-        default_factory=dict, description="shares of the sources in tokens; may be empty with one source"
+        default_factory=dict,
+        description="shares of the sources in tokens, padding left out; may be empty with one source",
     )
     formats: list[Format] = Field(default_factory=lambda: list[Format](["mds", "megatron"]))
     files: int | None = Field(None, ge=1, description="folders of packed rows; null: one per input shard")
@@ -72,6 +73,7 @@ class Mix(Step):
     summary: ClassVar[str] = (
         "interleave the sources by weight in a seeded order and write MDS and Megatron shards"
     )
+    version: ClassVar[int] = 2
     limitable: ClassVar[bool] = False
     Parameters = MixParameters
 
@@ -89,9 +91,7 @@ class Mix(Step):
         mixture = builder.add(value, MixtureBody(packing.id, packing.tasks, weights, tokens, token_type), 1)
         builder.register_value(value, mixture)
         spec = row_exchange(f"{self.instance}.rows")
-        rows_body = RowsBody(
-            tokens, packing.id, value, spec, weights, capacity, files, self.parameters.formats
-        )
+        rows_body = RowsBody(tokens, packing.id, value, spec, capacity, files, self.parameters.formats)
         rows = builder.add(f"{self.instance}.rows", rows_body, len(builder.shards))
         builder.register_exchange(spec, rows, files)
         written = builder.add(
