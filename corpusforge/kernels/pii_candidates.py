@@ -20,15 +20,16 @@ EMAIL = 0
 NUMBER = 1
 """At least 7 digits with telephone punctuation between them: telephone, card and social security numbers."""
 IPV4 = 2
-"""A run of digits and dots with at least 3 dots."""
+"""A run of digits and dots in which at least 3 dots stand between two digits."""
 IPV6 = 3
 """A run of hexadecimal digits, colons and dots with "::" or at least 6 colons, and a digit."""
 IBAN = 4
-"""Two capitals and two digits, continued to at least 15 capitals and digits in all."""
+"""Two letters and two digits, continued to at least 15 letters and digits of the first letter's case in all;
+between capitals single blanks and hyphens may stand."""
 CRYPTO = 5
 """A run of 26 to 128 ASCII letters and digits."""
 CLASSES = 6
-"""Number of candidate classes."""
+"""Number of candidate classes; those of `corpusforge.kernels.pii_marks` come after these."""
 
 EMAIL_REACH = 320
 """Bytes on either side of an at sign: more than a local part (64) or domain (255; RFC 5321, 4.5.3.1)."""
@@ -54,9 +55,10 @@ def _is_hexadecimal(byte: int) -> bool:
     return 48 <= byte <= 57 or 65 <= byte <= 70 or 97 <= byte <= 102
 
 
-@njit(types.boolean(types.uint8), cache=True, nogil=True)
-def _is_capital_or_digit(byte: int) -> bool:
-    return 48 <= byte <= 57 or 65 <= byte <= 90
+@njit(types.boolean(types.uint8, types.uint8), cache=True, nogil=True)
+def _is_letter(byte: int, small: int) -> bool:
+    """A small letter for `small` 32, a capital for 0."""
+    return 65 + small <= byte <= 90 + small
 
 
 @njit(types.int64(READ_UINT8, types.int64, types.int64), cache=True, nogil=True)
@@ -122,6 +124,11 @@ def _next_email(data: Bytes, at: int, start: int, end: int) -> tuple[int, int]:
 def _next_number(data: Bytes, at: int, end: int) -> tuple[int, int]:
     """First run of digits and punctuation, from digit to digit; newlines and long gaps end a run."""
     while at < end:
+        # Nearly every byte is no digit: ASCII digits, or the lead bytes of those that `_digit_width` knows.
+        while at < end and not 48 <= data[at] <= 57 and data[at] < 0xD9:
+            at += 1
+        if at == end:
+            break
         if _digit_width(data, at, end) == 0:
             at += 1
             continue
@@ -152,7 +159,8 @@ def _next_ipv4(data: Bytes, at: int, end: int) -> tuple[int, int]:
             continue
         first, dots = at, 0
         while at < end and (48 <= data[at] <= 57 or data[at] == 46):
-            dots += data[at] == 46
+            inner = data[at] == 46 and data[at - 1] != 46 and at + 1 < end and 48 <= data[at + 1] <= 57
+            dots += inner
             at += 1
         if dots >= 3:
             return first, at
@@ -190,19 +198,22 @@ def _next_ipv6(data: Bytes, at: int, start: int, end: int) -> tuple[int, int]:
 )
 def _next_iban(data: Bytes, at: int, start: int, end: int) -> tuple[int, int]:
     while at + 4 <= end:
-        second = data[at + 1]
-        if not 65 <= second <= 90:
-            at += 2
+        # The third byte is a digit in few places only.
+        if not 48 <= data[at + 2] <= 57:
+            at += 1
             continue
-        begins = at == start or not _is_capital_or_digit(data[at - 1])
-        digits = 48 <= data[at + 2] <= 57 and 48 <= data[at + 3] <= 57
-        if not (begins and digits and 65 <= data[at] <= 90):
+        small = types.uint8(data[at] & 32)
+        digits = 48 <= data[at + 3] <= 57
+        letters = _is_letter(data[at], small) and _is_letter(data[at + 1], small)
+        if not (digits and letters and (at == start or not _is_alphanumeric(data[at - 1]))):
             at += 1
             continue
         last, count = at + 4, 4
         while last < end and count < _IBAN_LONGEST:
-            step = 2 if (data[last] == 32 or data[last] == 45) and last + 1 < end else 1
-            if not _is_capital_or_digit(data[last + step - 1]):
+            blank = small == 0 and (data[last] == 32 or data[last] == 45) and last + 1 < end
+            step = 2 if blank else 1
+            byte = data[last + step - 1]
+            if not (48 <= byte <= 57 or _is_letter(byte, small)):
                 break
             last += step
             count += 1

@@ -20,6 +20,9 @@ _IDENTIFIER = re.compile(
     r"(?:\s?(?:no|nr|number|id))?[.:#]?\s{0,2}#?$",
     re.I,
 )
+_LINE_START = re.compile(r"(?:^|\n)[ \t\u00a0]*(?:[^\w\s][ \t\u00a0]*)?$")
+_TITLE = re.compile(r"\.?[ \t\u00a0]+[^\W\d_]")
+_REFERENCE_AFTER = re.compile(r"[ \u00a0]?[,:]?[ \u00a0]?[“”„«»「『]|[ \u00a0]?[節节절章]")
 _DOMAIN_BEFORE = re.compile(r"(?:://|www\.)\S*$", re.I)
 
 _NEVER_PUBLIC = tuple(
@@ -49,6 +52,19 @@ def is_version_number(before: str, value: str, after: str) -> bool:
     return bool(longer or _VERSION.search(before))
 
 
+def is_section_number(before: str, value: str, after: str) -> bool:
+    """True for four small numbers where headings have them: at the start of a line with a title behind, or in a
+    reference with a quoted title or a word for section behind them.
+
+    Of addresses drawn by lot one in six hundred has four numbers up to 50.
+    """
+    heading = _LINE_START.search(before) and _TITLE.match(after)
+    if not heading and not _REFERENCE_AFTER.match(after):
+        return False
+    parts = value.partition("/")[0].split(".")
+    return len(parts) == 4 and all(part.isdigit() and int(part) <= 50 for part in parts)
+
+
 def is_hexadecimal_word(value: str) -> bool:
     """True for what looks like IPv6 but holds no digit or only one group, as ``face::`` and ``::a`` do."""
     if ":" not in value:
@@ -74,6 +90,8 @@ def discards(entity: str, before: str, value: str, after: str, keep_unrouted: bo
     """Tell whether a reported `value` of type `entity` is discarded; `before` and `after` are its context."""
     if entity == "IP_ADDRESS":
         if is_hexadecimal_word(value) or is_version_number(before, value, after):
+            return True
+        if is_section_number(before, value, after):
             return True
         return keep_unrouted and is_never_public(value)
     if entity == "CREDIT_CARD":

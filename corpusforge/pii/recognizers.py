@@ -1,21 +1,22 @@
-"""Presidio's pattern recognizers, without its language models, its network access and its log lines.
+"""Entity types: where each can stand, and the function that recognizes it in a window.
 
-Only regular expressions, checksums and libphonenumber are used; they are called directly, one entity at a
-time, so neither spaCy nor a context model takes part.
+Forms and checksums are looked at here; telephone numbers by libphonenumber, national numbers by presidio's
+recognizers (both come with presidio-analyzer). No language model takes part, and nothing touches the network.
 """
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
-from typing import Any
 
 from corpusforge.errors import MissingExtraError, UsageError
 from corpusforge.kernels.pii_candidates import CRYPTO, EMAIL, IBAN, IPV4, IPV6, NUMBER
+from corpusforge.kernels.pii_marks import ASSIGNMENT, CREDENTIALS, IDENTIFIER, KEY_BLOCK, MAC, TOKEN
+from corpusforge.pii import network, numbers, secrets
+from corpusforge.pii.national import NATIONAL_IDS, NationalNumbers
+from corpusforge.pii.numbers import Report
+from corpusforge.pii.phones import PhoneNumbers
 
-Report = tuple[int, int, float]
-"""Start and end in characters of the text given, and presidio's score."""
+__all__ = ["ENTITIES", "Report", "recognizer"]
 
 ENTITIES: Mapping[str, tuple[int, ...]] = {
     "EMAIL_ADDRESS": (EMAIL,),
@@ -23,64 +24,45 @@ ENTITIES: Mapping[str, tuple[int, ...]] = {
     "CREDIT_CARD": (NUMBER,),
     "IBAN_CODE": (IBAN,),
     "IP_ADDRESS": (IPV4, IPV6),
+    "MAC_ADDRESS": (MAC,),
     "US_SSN": (NUMBER,),
+    "NATIONAL_ID": (NUMBER, IDENTIFIER),
     "CRYPTO": (CRYPTO,),
+    "URL_CREDENTIALS": (CREDENTIALS,),
+    "SECRET": (TOKEN, ASSIGNMENT),
+    "PRIVATE_KEY": (KEY_BLOCK,),
 }
-"""Entity types by presidio's names, with the classes of candidates among which they can stand."""
+"""Entity types, by presidio's names where it has them, with the classes of candidates among which they stand."""
 
 
-@cache
-def _suffix_extractor() -> Callable[[str], Any]:
-    """Reads an address's domain with the public suffix list inside tldextract; never fetches a newer one."""
-    import tldextract
+def recognizer(
+    entity: str, phone_regions: Sequence[str], national_ids: Sequence[str] = tuple(NATIONAL_IDS)
+) -> Callable[[str], list[Report]]:
+    """Give the function from a text to the reports of `entity` in it.
 
-    return tldextract.TLDExtract(suffix_list_urls=(), cache_dir=None)
-
-
-def recognizer(entity: str, phone_regions: Sequence[str]) -> Callable[[str], list[Report]]:
-    """A function from a text to what presidio reports of `entity` in it.
-
-    Importing presidio takes seconds, so this is called once per process. Raises `MissingExtraError` without
-    the extra, `UsageError` for an entity or region that is not known.
+    Libraries are imported here, which takes seconds, so this is called once per process. Raises
+    `MissingExtraError` without the extra, `UsageError` for an entity, region or national number not known.
     """
     if entity not in ENTITIES:
         raise UsageError(f"pii knows no entity {entity!r}, only {', '.join(ENTITIES)}")
     try:
-        from presidio_analyzer import predefined_recognizers as presidio
+        import phonenumbers  # noqa: F401
+        import tldextract  # noqa: F401
     except ImportError as error:
         raise MissingExtraError("pii", "pii") from error
-    # Presidio logs the values that it fails to validate; personal data must not reach a log.
-    logging.getLogger("presidio-analyzer").setLevel(logging.CRITICAL + 1)
-
-    class OfflineEmail(presidio.EmailRecognizer):  # type: ignore[misc]
-        """Checks an address's domain without the network."""
-
-        def validate_result(self, pattern_text: str) -> bool:
-            return bool(_suffix_extractor()(pattern_text).fqdn)
-
     if entity == "PHONE_NUMBER":
-        import phonenumbers
-
-        unknown = sorted(set(phone_regions) - set(phonenumbers.SUPPORTED_REGIONS))
-        if unknown:
-            raise UsageError(f"pii knows no telephone region {', '.join(unknown)}")
-        # A number with its country code needs only a possible length: whoever writes a plus sign means a
-        # telephone number, also one of an area that is not assigned.
-        international = presidio.PhoneRecognizer(supported_regions=(None,), leniency=0)
-        made = [presidio.PhoneRecognizer(supported_regions=tuple(phone_regions)), international]
-    else:
-        pattern = {
-            "EMAIL_ADDRESS": OfflineEmail,
-            "CREDIT_CARD": presidio.CreditCardRecognizer,
-            "IBAN_CODE": presidio.IbanRecognizer,
-            "IP_ADDRESS": presidio.IpRecognizer,
-            "US_SSN": presidio.UsSsnRecognizer,
-            "CRYPTO": presidio.CryptoRecognizer,
-        }[entity]
-        made = [pattern()]
-
-    def reports(text: str) -> list[Report]:
-        found = [one for each in made for one in each.analyze(text, [entity], None)]
-        return [(one.start, one.end, one.score) for one in found]
-
-    return reports
+        return PhoneNumbers(phone_regions)
+    if entity == "NATIONAL_ID":
+        return NationalNumbers(national_ids)
+    return {
+        "EMAIL_ADDRESS": network.email_addresses,
+        "CREDIT_CARD": numbers.credit_cards,
+        "IBAN_CODE": numbers.account_numbers,
+        "IP_ADDRESS": network.ip_addresses,
+        "MAC_ADDRESS": network.mac_addresses,
+        "US_SSN": numbers.social_security_numbers,
+        "CRYPTO": numbers.crypto_addresses,
+        "URL_CREDENTIALS": network.url_credentials,
+        "SECRET": secrets.secrets,
+        "PRIVATE_KEY": secrets.private_keys,
+    }[entity]

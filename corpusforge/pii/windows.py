@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from corpusforge.kernels.pii_candidates import find_candidates
+from corpusforge.kernels.pii_candidates import CLASSES, find_candidates
+from corpusforge.kernels.pii_marks import find_marks
 from corpusforge.texts import Texts
 
-CONTEXT = 32
+CONTEXT = 48
 """Bytes of context on either side of a candidate: enough for what a recognizer looks back and ahead at."""
 _WORD_REST = 32
 """Bytes that a window may grow further so that it does not begin or end inside a word."""
@@ -47,7 +48,8 @@ def _reach_ahead(text: bytes, position: int) -> int:
 
 def windows(texts: Texts, kind: int) -> Iterator[Window]:
     """Windows around the candidates of a class, in order; those that touch are one."""
-    rows, starts, ends = find_candidates(texts.data, texts.offsets, kind)
+    find = find_candidates if kind < CLASSES else find_marks
+    rows, starts, ends = find(texts.data, texts.offsets, kind)
     current: Window | None = None
     text = b""
     for row, start, end in zip(rows.tolist(), starts.tolist(), ends.tolist()):

@@ -49,3 +49,19 @@ def test_true_reports_stay(entity: str, before: str, value: str, after: str) -> 
 
 def test_unrouted_addresses_can_be_asked_for() -> None:
     assert not discards("IP_ADDRESS", "at ", "192.168.0.1", "", keep_unrouted=False)
+
+
+@pytest.mark.parametrize(
+    ("before", "value", "after", "expected"),
+    [
+        ("text\n\n", "12.2.2.2", ". Network Co", True),
+        ("\n  • ", "7.12.9.2", " The floor", True),
+        ("see Abschnitt\u00a0", "6.3.4.2", ", „Festplatt", True),
+        ("参见 第 ", "6.3.1.1", " 節", True),
+        ("\n", "12.2.2.212", ". Network", False),
+        ("from ", "8.8.8.8", " and", False),
+        ("\n", "8.8.8.8", " - - [", False),
+    ],
+)
+def test_section_numbers_are_no_addresses(before: str, value: str, after: str, expected: bool) -> None:
+    assert discards("IP_ADDRESS", before, value, after, keep_unrouted=True) == expected

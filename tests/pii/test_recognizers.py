@@ -16,8 +16,17 @@ EXAMPLES = {
     "CREDIT_CARD": "4111 1111 1111 1111",
     "IBAN_CODE": "GB82 WEST 1234 5698 7654 32",
     "IP_ADDRESS": "2001:db8::1",
+    "MAC_ADDRESS": "00:10:dc:27:6c:15",
     "US_SSN": "219-09-9999",
+    "NATIONAL_ID": "943 476 5919",
     "CRYPTO": "1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa",
+    "URL_CREDENTIALS": "ann:h4rdT0gu3ss",
+    "SECRET": "ghp_" + "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8",
+    "PRIVATE_KEY": "-----BEGIN RSA PRIVATE KEY-----\n" + "MIIB" * 12 + "\n-----END RSA PRIVATE KEY-----",
+}
+AROUND = {
+    "NATIONAL_ID": ("NHS number: ", ""),
+    "URL_CREDENTIALS": ("https://", "@example.com/path"),
 }
 
 
@@ -28,7 +37,8 @@ def test_examples_are_found_without_the_network(entity: str, monkeypatch: pytest
 
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
     monkeypatch.setattr(socket.socket, "connect", refuse)
-    text = f"This is it: {EXAMPLES[entity]} and no more."
+    before, after = AROUND.get(entity, ("", ""))
+    text = f"This is it: {before}{EXAMPLES[entity]}{after} and no more."
     spans = [text[start:end] for start, end, score in recognizer(entity, ["US"])(text) if score >= 0.4]
     assert EXAMPLES[entity] in spans
 
