@@ -1,17 +1,27 @@
 """The image files as far as they can be checked without an engine: instructions, what they copy, how they install.
 
-Where the linters hadolint and shellcheck are installed (both come as wheels), they look too.
+Where the linters hadolint and shellcheck are installed (both come as wheels), they look too. What the images install
+is looked up in the metadata of this environment, which needs no network. `CORPUSFORGE_REPLAY_IMAGES=resolve` lets pip
+resolve every installation in a clean virtual environment, and `=install` makes all of them and compiles the kernels:
+minutes, and gigabytes for the trainer.
 """
 
 from __future__ import annotations
 
+import importlib.metadata
+import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from corpusforge.engines.submit.bundle import code_archive
 
 ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / "docker"
@@ -47,7 +57,7 @@ def linter(name: str) -> str:
 
 
 def test_the_images_are_these() -> None:
-    assert {"Dockerfile", "Dockerfile.beam", "Dockerfile.dataproc"} <= set(NAMES)
+    assert set(NAMES) == {"Dockerfile", "Dockerfile.beam", "Dockerfile.dataproc", "Dockerfile.train"}
 
 
 @pytest.mark.parametrize("path", FILES, ids=NAMES)
@@ -145,6 +155,149 @@ def test_the_beam_image_is_of_the_pinned_version() -> None:
     bases = {rest.partition(" AS ")[0] for name, rest in instructions(path) if name == "FROM"}
     assert bases == {f"apache/beam_python3.11_sdk:{version}"}
     assert instructions(path)[-1] == ("ENTRYPOINT", '["/opt/apache/beam/boot"]')
+
+
+def test_the_trainer_gets_torch_a_compiler_and_the_driver_from_outside() -> None:
+    path = FOLDER / "Dockerfile.train"
+    assert any("${wheel}[train]" in command for command in runs(path))
+    (system,) = [command for command in runs(path) if "apt-get install" in command]
+    assert {"gcc", "libc6-dev"} <= set(system.split())  # torch.compile needs them when it is used
+    variables = " ".join(rest for name, rest in instructions(path) if name == "ENV")
+    assert "NVIDIA_DRIVER_CAPABILITIES=compute,utility" in variables
+    assert not re.search(r"nvidia-|cuda-", system)
+
+
+@pytest.mark.parametrize("path", FILES, ids=NAMES)
+def test_kernels_are_compiled_while_the_image_is_built(path: Path) -> None:
+    """After the installation, into the folder that the environment names, before the user who runs is chosen."""
+    found = instructions(path)
+    warm = next(
+        index for index, (name, rest) in enumerate(found) if name == "RUN" and "doctor --warm" in rest
+    )
+    before = " ".join(f"{name} {rest}" for name, rest in found[:warm])
+    assert "NUMBA_CACHE_DIR=" in before
+    assert "pip install" in before
+    assert "USER" not in [name for name, _ in found[:warm]]
+    assert re.search(r"(chmod -R a\+rwX|chown -R 1099:1099) /var/cache/corpusforge", found[warm][1])
+
+
+# What the images install
+
+
+def installation(command: str) -> list[Requirement]:
+    """What a `pip install` of ours asks for; the wheel is `corpusforge` with its extras."""
+    words = [word for word in shlex.split(command)[2:] if not word.startswith("-")]
+    words = [word for word in words if not word.endswith("constraints.txt")]
+    return [Requirement(re.sub(r"^(\$\{?wheel\}?|.*\.whl)", "corpusforge", word)) for word in words]
+
+
+def installations() -> dict[str, list[Requirement]]:
+    """Requirements of every image and of the initialization action, by file."""
+    found = {}
+    for path in FILES:
+        (command,) = [item for item in runs(path) if item.startswith("pip install")]
+        found[path.name] = installation(command)
+    (line,) = re.findall(r'bin/pip" (install .*)$', INITIALIZATION.read_text(encoding="utf-8"), re.MULTILINE)
+    found[INITIALIZATION.name] = installation(f"pip {line}")
+    return found
+
+
+def pins() -> dict[str, str]:
+    """Package to its version in constraints.txt."""
+    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    entries = [line.split("==") for line in lines if line.strip() and not line.startswith("#")]
+    return {canonicalize_name(name): version.partition(";")[0].strip() for name, version in entries}
+
+
+def closure(wanted: list[Requirement]) -> dict[str, list[Requirement]]:
+    """Every package that these requirements bring, to the requirements on it, by the metadata installed here."""
+    found: dict[str, list[Requirement]] = {}
+    done: set[tuple[str, str]] = set()
+    waiting = [(requirement, extra) for requirement in wanted for extra in ("", *requirement.extras)]
+    for requirement in wanted:
+        found.setdefault(canonicalize_name(requirement.name), []).append(requirement)
+    while waiting:
+        requirement, extra = waiting.pop()
+        name = canonicalize_name(requirement.name)
+        if (name, extra) in done:
+            continue
+        done.add((name, extra))
+        for line in importlib.metadata.requires(name) or []:
+            needed = Requirement(line)
+            if needed.marker is not None and not needed.marker.evaluate({"extra": extra}):
+                continue
+            found.setdefault(canonicalize_name(needed.name), []).append(needed)
+            waiting += [(needed, inner) for inner in ("", *needed.extras)]
+    return found
+
+
+def test_the_installations_are_read_from_the_files() -> None:
+    found = {name: {str(item) for item in items} for name, items in installations().items()}
+    assert found == {
+        "Dockerfile": {"corpusforge[pii,quality]"},
+        "Dockerfile.beam": {"corpusforge[beam,pii,quality]", "gcsfs"},
+        "Dockerfile.dataproc": {"corpusforge[pii,quality]", "gcsfs", "pandas"},
+        "Dockerfile.train": {"corpusforge[train]", "gcsfs"},
+        "dataproc-initialization.sh": {"corpusforge[pii,quality]", "gcsfs", "pandas"},
+    }
+
+
+@pytest.mark.parametrize("name", [*NAMES, INITIALIZATION.name])
+def test_all_that_is_installed_has_a_version_that_fits_every_wish(name: str) -> None:
+    """The whole tree of an installation is in constraints.txt, with versions that all who need them accept."""
+    pinned = pins()
+    try:
+        tree = closure(installations()[name])
+    except importlib.metadata.PackageNotFoundError as error:
+        pytest.skip(f"{error.name} is not installed here: its requirements are not known")
+    assert len(tree) > 30
+    ours = tree.pop("corpusforge")
+    assert ours
+    assert not sorted(set(tree) - set(pinned)), "not in constraints.txt"
+    wrong = [
+        f"{item} against {pinned[package]}"
+        for package, wishes in tree.items()
+        for item in wishes
+        if not item.specifier.contains(pinned[package], prereleases=True)
+    ]
+    assert not wrong
+    assert "pyspark" not in tree
+    assert ("torch" in tree) == name.endswith("train")
+    assert ("apache-beam" in tree) == name.endswith("beam")
+
+
+REPLAY = os.environ.get("CORPUSFORGE_REPLAY_IMAGES", "")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+@pytest.mark.skipif(
+    REPLAY not in ("resolve", "install"), reason="CORPUSFORGE_REPLAY_IMAGES=resolve|install asks for it"
+)
+@pytest.mark.parametrize("name", [*NAMES, INITIALIZATION.name])
+def test_the_installation_in_a_clean_environment(name: str, tmp_path: Path) -> None:
+    """The image's own pip line in an empty virtual environment; with `install` also `pip check` and the kernels."""
+    wheel = tmp_path / "corpusforge-0.1.0-py3-none-any.whl"
+    wheel.write_bytes(code_archive())
+    subprocess.run([sys.executable, "-m", "venv", str(tmp_path / "venv")], check=True, timeout=300)
+    programs = tmp_path / "venv" / "bin"
+    wanted = [str(item).replace("corpusforge", str(wheel), 1) for item in installations()[name]]
+    command = [
+        str(programs / "pip"),
+        "install",
+        "--quiet",
+        "--constraint",
+        str(ROOT / "constraints.txt"),
+        *wanted,
+    ]
+    subprocess.run([*command, *(["--dry-run"] if REPLAY == "resolve" else [])], check=True, timeout=3000)
+    if REPLAY == "resolve":
+        return
+    subprocess.run([str(programs / "pip"), "check"], check=True, timeout=300)
+    environment = {"PATH": f"{programs}:/usr/bin:/bin", "NUMBA_CACHE_DIR": str(tmp_path / "numba")}
+    warm = [str(programs / "corpusforge"), "doctor", "--warm"]
+    subprocess.run(warm, env=environment, cwd=tmp_path, check=True, timeout=1800)
+    assert list((tmp_path / "numba").rglob("*.nbc"))
 
 
 @pytest.mark.parametrize("path", FILES, ids=NAMES)
