@@ -111,7 +111,7 @@ def _show(out: Console, measured: Probe, projection: Projection, prices: Prices)
     memory = projection.memory_per_process
     table.add_row(
         "memory",
-        "not measured"
+        f"not measured ({measured.memory_trouble or 'unknown'})"
         if memory is None
         else f"{_bytes(memory)} per process (peak of the probe + exchange buffer)",
     )

@@ -7,6 +7,7 @@ and tables), the others show the steady rate.
 from __future__ import annotations
 
 import json
+import os
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -62,6 +63,8 @@ class Probe:
     peak_memory: int | None
     """Most bytes that a worker process held at once; None where the system does not tell."""
     wall_seconds: float
+    memory_trouble: str = ""
+    """Why the memory is not known."""
 
     @property
     def input_bytes(self) -> int:
@@ -112,11 +115,17 @@ def run_probe(
         listed_shards=len(everything),
         peak_memory=memory.peak,
         wall_seconds=time.monotonic() - begun,
+        memory_trouble=memory.trouble,
     )
 
 
 def read_probe(
-    run: Path, listed_bytes: int, listed_shards: int, peak_memory: int | None, wall_seconds: float
+    run: Path,
+    listed_bytes: int,
+    listed_shards: int,
+    peak_memory: int | None,
+    wall_seconds: float,
+    memory_trouble: str = "",
 ) -> Probe:
     """What a finished run cost, from the files of its run directory."""
     layout = RunLayout(str(run))
@@ -133,6 +142,7 @@ def read_probe(
         stored_bytes={name: _folder_bytes(run / name) for name in OUTPUTS},
         peak_memory=peak_memory,
         wall_seconds=wall_seconds,
+        memory_trouble=memory_trouble,
     )
 
 
@@ -169,8 +179,11 @@ def _folder_bytes(folder: Path) -> int:
 class MemoryWatch:
     """The largest resident set that a descendant of this process ever had, from ``/proc``."""
 
-    def __init__(self) -> None:
+    def __init__(self, processes: Path = Path("/proc")) -> None:
         self.peak: int | None = None
+        self.trouble = ""
+        """Why nothing could be measured."""
+        self._processes = processes
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
@@ -181,39 +194,52 @@ class MemoryWatch:
     def __exit__(self, *_: object) -> None:
         self._over.set()
         self._thread.join()
+        if self.peak is None and not self.trouble:
+            self.trouble = f"{self._processes} names no process of the run"
 
     def _watch(self) -> None:
-        while not self._over.wait(MEMORY_POLL_SECONDS):
-            for process in _descendants():
-                held = _high_water(process)
-                if held is not None:
-                    self.peak = max(self.peak or 0, held)
+        over = False
+        while not over:
+            over = self._over.wait(MEMORY_POLL_SECONDS)
+            try:
+                for process in _descendants(self._processes):
+                    held = _high_water(process)
+                    if held is not None:
+                        self.peak = max(self.peak or 0, held)
+            except (OSError, ValueError, IndexError) as error:
+                # A system whose /proc is hidden or of another form: half a measurement would be a wrong one.
+                self.peak, self.trouble = None, f"{self._processes}: {error}"
+                return
 
 
-def _descendants() -> Iterator[Path]:
+def _descendants(processes: Path) -> Iterator[Path]:
     """Folders below ``/proc`` of the processes that this one started, and of theirs."""
     parents: dict[str, str] = {}
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
+    for process in processes.glob("[0-9]*"):
+        text = _read_if_alive(process / "stat")
+        if text is not None:
             # The name of the program stands in parentheses and may hold anything: what follows the last one is fixed.
-            parents[process.name] = (process / "stat").read_text().rpartition(")")[2].split()[1]
-        except OSError:
-            continue  # ended meanwhile
-    family = {str(Path("/proc/self").resolve().name)}
+            parents[process.name] = text.rpartition(")")[2].split()[1]
+    family = {str(os.getpid())}
     while True:
         found = {child for child, parent in parents.items() if parent in family} - family
         if not found:
             return
-        yield from (Path("/proc") / child for child in sorted(found))
+        yield from (processes / child for child in sorted(found))
         family |= found
 
 
 def _high_water(process: Path) -> int | None:
-    """VmHWM in bytes: the most that was resident at once."""
-    try:
-        for line in (process / "status").read_text().splitlines():
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1]) << 10
-    except OSError:
-        return None  # ended meanwhile
+    """VmHWM in bytes: the most that was resident at once; None for a process that has ended."""
+    for line in (_read_if_alive(process / "status") or "").splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) << 10
     return None
+
+
+def _read_if_alive(path: Path) -> str | None:
+    """A file of a process; None when the process ended meanwhile, before it was opened or while it was read."""
+    try:
+        return path.read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return None

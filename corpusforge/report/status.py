@@ -55,6 +55,8 @@ class RunStatus:
     stages: tuple[StageStatus, ...]
     closed: bool | None
     kills: int
+    damage: tuple[str, ...] = ()
+    """What could not be read, a sentence a file. The cut-off last line of a log is none: a kill leaves one."""
 
     @property
     def complete(self) -> bool:
@@ -69,42 +71,59 @@ def read_status(run: Path) -> RunStatus:
     ):
         raise UsageError(f"{run} is not a run directory")
     folders = sorted(path for path in (run / "stages").glob("*") if path.is_dir())
-    ledger = _read_json(run / "ledger.json")
+    damage: list[str] = []
+    ledger = _read_json(run / "ledger.json", damage)
     closed = bool(ledger.get("closed")) if ledger is not None else None
-    return RunStatus(tuple(_stage(folder) for folder in folders), closed, len(_lines(run / "kills.jsonl")))
+    stages = tuple(_stage(folder, damage) for folder in folders)
+    return RunStatus(stages, closed, len(_lines(run / "kills.jsonl", damage)), tuple(damage))
 
 
-def _read_json(path: Path) -> dict[str, Any] | None:
-    """Read a JSON mapping; None when there is none or it is damaged (a run may have been killed)."""
+def _read_json(path: Path, damage: list[str]) -> dict[str, Any] | None:
+    """Read a JSON mapping; None when there is none or, with a word in `damage`, when it is no such thing."""
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except FileNotFoundError:
         return None
-    return value if isinstance(value, dict) else None
+    except (OSError, ValueError) as error:
+        damage.append(f"{path} cannot be read: {error}")
+        return None
+    if isinstance(value, dict):
+        return value
+    damage.append(f"{path} holds no JSON object")
+    return None
 
 
-def _lines(path: Path) -> list[dict[str, Any]]:
-    """Read the whole lines of a JSON lines file; the last one may be torn."""
-    found = []
+def _lines(path: Path, damage: list[str]) -> list[dict[str, Any]]:
+    """Read the objects of a JSON lines file; lines that are none are counted in `damage`, but for a torn last one."""
     try:
         raw = path.read_text(encoding="utf-8", errors="replace")
-    except OSError:
+    except FileNotFoundError:
         return []
-    for line in raw.splitlines():
+    except OSError as error:
+        damage.append(f"{path} cannot be read: {error}")
+        return []
+    found, bad = [], 0
+    whole, _, torn = raw.rpartition("\n")
+    for line in [*whole.split("\n"), torn]:
         try:
-            value = json.loads(line)
+            value = json.loads(line) if line.strip() else None
         except ValueError:
+            bad += line is not torn
             continue
         if isinstance(value, dict):
             found.append(value)
+        else:
+            bad += value is not None
+    if bad:
+        damage.append(f"{path}: {bad:,} lines are damaged and not counted")
     return found
 
 
-def _stage(folder: Path) -> StageStatus:
-    declared = _read_json(folder / "stage.json") or {}
+def _stage(folder: Path, damage: list[str]) -> StageStatus:
+    declared = _read_json(folder / "stage.json", damage) or {}
     matches = (_COMMITTED.fullmatch(path.name) for path in folder.iterdir())
     done = {int(match[1]) for match in matches if match}
-    failures = _lines(folder / "failures.jsonl")
+    failures = _lines(folder / "failures.jsonl", damage)
     latest: dict[int, Failure] = {}
     for line in failures:
         task = int(line.get("task", -1))
@@ -149,6 +168,8 @@ def status(run: Path, console: Console) -> RunStatus:
         _print_failures(stage, console)
     if found.kills:
         console.print(f"{found.kills:,} documents were killed by the watchdog (kills.jsonl)", highlight=False)
+    for sentence in found.damage:
+        console.print(plain(sentence, "red"))
     console.print(plain(_conclusion(found), "green" if found.closed else "red" if found.complete else ""))
     return found
 

@@ -134,9 +134,10 @@ def why(run: Path, query: str, thresholds: Thresholds | None = None) -> Fate:
         shown = ", ".join(identities[:OTHERS_SHOWN]) + (", …" if len(identities) > OTHERS_SHOWN else "")
         raise UsageError(f"{len(identities)} documents begin with {query!r}: {shown}")
     if not places:
-        quarantined = _find_quarantined(run, query, prefix)
+        damaged: list[str] = []
+        quarantined = _find_quarantined(run, query, prefix, damaged)
         if quarantined is None:
-            raise _unknown(run, query)
+            raise _unknown(run, query, damaged)
         return quarantined
     place = places[0]
     others = tuple(f"{other.outcome} {other.id.hex()}" for other in places[1 : OTHERS_SHOWN + 1])
@@ -154,11 +155,12 @@ def _prefix(query: str) -> str | None:
     return plain_query
 
 
-def _unknown(run: Path, query: str) -> UsageError:
+def _unknown(run: Path, query: str, damaged: Sequence[str]) -> UsageError:
     hint = "" if any((run / "dropped").glob("*.parquet")) else " (this run kept no dropped documents)"
+    unread = f". It may be among damaged lines: {', '.join(damaged[:OTHERS_SHOWN])}" if damaged else ""
     return UsageError(
         f"no document {query!r} in {run}: give the beginning of an id (hexadecimal), a full URL or a locator. "
-        f"Records that were skipped have no id{hint}"
+        f"Records that were skipped have no id{hint}{unread}"
     )
 
 
@@ -262,14 +264,26 @@ def _twin(run: Path, identity: bytes) -> Twin:
     )
 
 
-def _find_quarantined(run: Path, query: str, prefix: str | None) -> Fate | None:
-    """Look for a quarantined document by id (where its line names one), URL or locator."""
+def _object(line: str) -> dict[str, Any] | None:
+    """The JSON object of a line; None when it is none."""
+    try:
+        value = json.loads(line)
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _find_quarantined(run: Path, query: str, prefix: str | None, damaged: list[str]) -> Fate | None:
+    """Look for a quarantined document by id (where its line names one), URL or locator.
+
+    Lines that are no JSON objects are named in `damaged`.
+    """
     for path in sorted((run / "quarantine").glob("*.jsonl")):
         with path.open(encoding="utf-8", errors="replace") as lines:
-            for line in lines:
-                try:
-                    entry = json.loads(line)
-                except ValueError:
+            for number, line in enumerate(lines, 1):
+                entry = _object(line)
+                if entry is None:
+                    damaged.append(f"line {number} of {path.parent.name}/{path.name}")
                     continue
                 identity = entry.get("id") or ""
                 if prefix is not None:

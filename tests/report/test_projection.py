@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -153,6 +154,31 @@ def test_the_memory_of_a_grandchild_is_seen() -> None:
         pytest.skip("no /proc")
     assert watch.peak is not None
     assert 200 << 20 < watch.peak < 300 << 20
+
+
+def watched(processes: Path) -> MemoryWatch:
+    with MemoryWatch(processes) as watch:
+        pass  # it looks once more when it is over
+    return watch
+
+
+def test_memory_that_cannot_be_read_is_not_measured_and_why_is_told(tmp_path: Path) -> None:
+    nothing = watched(tmp_path)
+    assert nothing.peak is None
+    assert "names no process" in nothing.trouble
+    child = tmp_path / "77777"
+    child.mkdir()
+    assert watched(tmp_path).trouble == nothing.trouble  # it ended before its file was read
+    (child / "stat").write_text(f"77777 (a) b) S {os.getpid()} 1 1")
+    (child / "status").write_text("VmHWM:\t  2048 kB\n")
+    assert watched(tmp_path).peak == 2 << 20
+    (child / "stat").write_text("of another form")
+    broken = watched(tmp_path)
+    assert broken.peak is None
+    assert str(tmp_path) in broken.trouble
+    (child / "stat").unlink()
+    (child / "stat").mkdir()
+    assert "stat" in watched(tmp_path).trouble
 
 
 SMALL_SHARDS = CORE_RECIPE.replace("shard_bytes: 150000", "shard_bytes: 1000")

@@ -88,6 +88,29 @@ def test_what_a_kill_left_half_written_is_no_error(run: Path) -> None:
     assert len(found.stages[1].failed) == 1
     assert found.kills == 1
     assert "missing or damaged" in shown(run)
+    # Cut-off last lines are what a kill leaves; files that appear whole or not at all are another matter.
+    assert sorted(sentence.split(" cannot")[0].split("/")[-1] for sentence in found.damage) == [
+        "ledger.json",
+        "stage.json",
+    ]
+
+
+def test_lines_that_no_kill_explains_are_told(run: Path) -> None:
+    log = run / "stages" / "02-map@bb" / "failures.jsonl"
+    log.write_bytes(b"\x00\xff\n[1]\n\n" + log.read_bytes() + b'{"task": 3, "att')
+    (run / "kills.jsonl").mkdir()
+    found = read_status(run)
+    assert len(found.stages[1].failed) == 1
+    assert found.stages[1].attempts_failed == 2
+    assert [sentence for sentence in found.damage if "failures.jsonl: 2 lines are damaged" in sentence]
+    text = shown(run)
+    assert "2 lines are damaged and not counted" in text
+    assert "kills.jsonl cannot be read" in text
+
+
+def test_a_run_without_damage_says_nothing_of_it(run: Path) -> None:
+    assert read_status(run).damage == ()
+    assert "damaged" not in shown(run)
 
 
 def test_another_folder_is_refused(tmp_path: Path) -> None:

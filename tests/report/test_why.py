@@ -175,6 +175,15 @@ def test_a_damaged_file_is_named(tmp_path: Path) -> None:
         why(tmp_path, "abcdef")
 
 
+def test_damaged_quarantine_lines_are_named_where_a_document_is_not_found(tmp_path: Path) -> None:
+    folder = tmp_path / "quarantine"
+    folder.mkdir()
+    (folder / "00000.jsonl").write_text('{"id": "abcdef01", "locator": "a#1"}\n{"id": "ab\n[]\n')
+    assert why(tmp_path, "abcdef").locator == "a#1"
+    with pytest.raises(UsageError, match=r"damaged lines: line 2 of quarantine/00000\.jsonl, line 3 of"):
+        why(tmp_path, "fedcba")
+
+
 class _Parameters(StepParameters):
     min_words: int | None = 50
 
