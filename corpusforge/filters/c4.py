@@ -7,6 +7,9 @@ reference would still look at there (`page_rules_read: lines`), or in the whole 
 (`page`).
 
 Sentences are those of `corpusforge.kernels.sentences` (the reference asks NLTK). Only ASCII case is folded.
+
+`definitions: datatrove` counts the words of a line with its citation marks, and sentences as spaCy's sentencizer
+ends them; see "Variants of rule sets" in the documentation.
 """
 
 from __future__ import annotations
@@ -22,14 +25,15 @@ import pyarrow as pa
 from pydantic import Field
 
 from corpusforge.edits import Edits
-from corpusforge.filters import bad_words
+from corpusforge.filters import bad_words, spacy_words
+from corpusforge.filters.definitions import DefinedStep
 from corpusforge.kernels.citations import find_citations
 from corpusforge.kernels.edits import apply_edits
 from corpusforge.kernels.phrases import Phrases, count_phrases
 from corpusforge.kernels.sentences import count_sentences
 from corpusforge.kernels.text_statistics import ends_with_any, line_words, patterns_of, sum_by_span
 from corpusforge.kernels.words import count_characters, split_words
-from corpusforge.step import LiveRows, MapStep, Measured, Rule, Signal, StepParameters
+from corpusforge.step import LiveRows, Measured, Rule, Signal, StepParameters
 from corpusforge.texts import Texts
 
 Bool = npt.NDArray[np.bool_]
@@ -80,6 +84,8 @@ class Parameters(StepParameters):
     max_curly_brackets: int | None = None
     max_bad_words: int | None = None
 
+    definitions: Literal["plain", "datatrove"] = "plain"
+    """Measurement: whose words of a line and sentences; datatrove's need spaCy."""
     terminal_marks: list[str] = Field([".", "?", "!", '"'])
     """Measurement: what a line may end with."""
     page_rules_read: Literal["lines", "page"] = "lines"
@@ -115,7 +121,7 @@ class _Lines:
         self.fates[condition & self.kept] = fate
 
 
-class C4(MapStep):
+class C4(DefinedStep):
     """Removes lines by C4's rules and measures what its page rules compare."""
 
     name = "c4"
@@ -139,12 +145,17 @@ class C4(MapStep):
         Rule("min_sentences", "sentences", "below"),
     )
 
+    defined: ClassVar[Mapping[str, Sequence[str]]] = {
+        "datatrove": tuple(signal.name for signal in signals),
+    }
+
     def fingerprint(self) -> dict[str, str]:
         """Hashes of the lists of bad words."""
         return {} if self.parameters.bad_words is None else bad_words.fingerprints(self.parameters.bad_words)
 
     def check(self) -> None:
-        """Raise `UsageError` when the lists of bad words are missing or unreadable."""
+        """Raise `UsageError` when the lists of bad words or spaCy are missing."""
+        super().check()
         if self.parameters.bad_words is not None:
             bad_words.load(self.parameters.bad_words)
 
@@ -161,20 +172,33 @@ class C4(MapStep):
         lorem_ipsum, curly_brackets = self._drop_by_phrases(lines)
         kept = lines.kept
         sentences = np.zeros(len(kept), np.int64)
-        sentences[kept] = count_sentences(lines.data, lines.starts[kept], lines.ends[kept])
+        sentences[kept] = self._sentences(lines.data, lines.starts[kept], lines.ends[kept])
         characters = count_characters(texts.data, texts.offsets[:-1], texts.offsets[1:])
         return Measured(
-            signals={
-                "characters": characters.astype(np.int64),
-                "sentences": sum_by_span(sentences, offsets),
-                "lorem_ipsum": sum_by_span(lorem_ipsum, offsets),
-                "curly_brackets": sum_by_span(curly_brackets, offsets),
-                "bad_words": self._bad_words(rows, lines),
-                "kept_lines": sum_by_span(kept, offsets),
-                "removed_lines": sum_by_span(~kept, offsets),
-            },
+            signals=self.named(
+                {
+                    "characters": characters.astype(np.int64),
+                    "sentences": sum_by_span(sentences, offsets),
+                    "lorem_ipsum": sum_by_span(lorem_ipsum, offsets),
+                    "curly_brackets": sum_by_span(curly_brackets, offsets),
+                    "bad_words": self._bad_words(rows, lines),
+                    "kept_lines": sum_by_span(kept, offsets),
+                    "removed_lines": sum_by_span(~kept, offsets),
+                }
+            ),
             edits=_edits(texts, lines),
         )
+
+    def _sentences(self, data: npt.NDArray[np.uint8], starts: Int64, ends: Int64) -> Int64:
+        """Sentences of lines, int64[m]."""
+        if self.parameters.definitions == "plain":
+            return count_sentences(data, starts, ends).astype(np.int64)
+        nothing = np.zeros(0, np.uint8)
+        copied = np.concatenate([nothing, *(data[start:end] for start, end in zip(starts, ends))])
+        offsets = np.zeros(len(starts) + 1, np.int64)
+        np.cumsum(ends - starts, out=offsets[1:])
+        words = spacy_words.splitter(self.name).split(Texts(copied, offsets))
+        return spacy_words.count_sentences(words, copied)
 
     def _clean(self, texts: Texts) -> _Lines:
         """Trim lines and take out citation marks."""
@@ -191,7 +215,7 @@ class C4(MapStep):
             citations = find_citations(texts.data, starts, ends)
             if len(citations[0]):
                 lines.removed = _sorted_spans([*removed, (*citations, _CITATION)])
-                _cut(lines, *citations)
+                _cut(lines, *citations, recount=self.parameters.definitions == "plain")
         return lines
 
     def _drop_by_form(self, texts: Texts, lines: _Lines) -> None:
@@ -242,7 +266,7 @@ class C4(MapStep):
         return pa.array(sum_by_span(counts, offsets), mask=numbers < 0)
 
 
-def _cut(lines: _Lines, holders: Int64, starts: Int64, ends: Int64) -> None:
+def _cut(lines: _Lines, holders: Int64, starts: Int64, ends: Int64, recount: bool) -> None:
     """Give the lines that hold citation marks a copy without them, behind the texts' own data."""
     chosen = np.unique(holders)
     offsets = np.zeros(len(chosen) + 1, np.int64)
@@ -254,7 +278,8 @@ def _cut(lines: _Lines, holders: Int64, starts: Int64, ends: Int64) -> None:
     begin = lines.starts[holders]
     nothing = np.zeros(0, np.uint8), np.zeros(len(holders) + 1, np.int64)
     cleaned, offsets = apply_edits(copied, offsets, rows, starts - begin, ends - begin, *nothing)
-    lines.word_counts[chosen] = np.diff(split_words(cleaned, offsets)[0])
+    if recount:
+        lines.word_counts[chosen] = np.diff(split_words(cleaned, offsets)[0])
     lines.starts[chosen] = len(lines.data) + offsets[:-1]
     lines.ends[chosen] = len(lines.data) + offsets[1:]
     lines.data = np.concatenate([lines.data, cleaned])

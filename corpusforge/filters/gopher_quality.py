@@ -8,17 +8,21 @@ What the paper leaves open, and what stands here:
 - Stop words must stand as written (`fold_case` also takes "The" and "THE"). `stop_words` counts how many of
   the list occur at all, `stop_word_occurrences` how often.
 - Mean and median word length are two signals, with rules of their own: peers differ in which they compare.
+
+`definitions` takes the measurements as another project does; see "Variants of rule sets" in the documentation.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import ClassVar
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
+from corpusforge.filters import as_datatrove, as_dolma
+from corpusforge.filters.definitions import DefinedStep
 from corpusforge.filters.nonblank_lines import NonblankLines, selected_offsets
 from corpusforge.kernels.text_statistics import (
     count_hashes_and_ellipses,
@@ -30,7 +34,7 @@ from corpusforge.kernels.text_statistics import (
     twice_median,
 )
 from corpusforge.kernels.words import HAS_LETTER, ONLY_SYMBOLS, count_characters
-from corpusforge.step import RATIO, LiveRows, MapStep, Measured, Rule, Signal, StepParameters, fixed_ratio
+from corpusforge.step import RATIO, LiveRows, Measured, Rule, Signal, StepParameters, fixed_ratio
 from corpusforge.texts import Texts
 
 Int64 = npt.NDArray[np.int64]
@@ -54,15 +58,19 @@ class Parameters(StepParameters):
     min_stop_words: int | None = None
     min_stop_word_occurrences: int | None = None
 
+    max_symbol_word_ratio: float | None = None
+
+    definitions: Literal["plain", "datatrove", "dolma"] = "plain"
+    """Measurement: whose definitions of words, lines and ratios; datatrove's need spaCy."""
     bullets: list[str] = Field(["•", "-", "*"])
     """Measurement: what a line begins with to count as a bullet point."""
     stop_words: list[str] = Field(["the", "be", "to", "of", "and", "that", "have", "with"])
     """Measurement: the list of stop words."""
     fold_case: bool = False
-    """Measurement: stop words also count capitalized and in upper case."""
+    """Measurement: stop words also count capitalized and in upper case. (Plain)"""
 
 
-class GopherQuality(MapStep):
+class GopherQuality(DefinedStep):
     """Measures word counts, word lengths, symbols, bullets, ellipses and stop words."""
 
     name = "gopher_quality"
@@ -74,6 +82,9 @@ class GopherQuality(MapStep):
         Signal("median_word_length", RATIO, description="median of the same lengths"),
         Signal("hash_ratio", RATIO, description="number signs per word"),
         Signal("ellipsis_ratio", RATIO, description="ellipses per word"),
+        Signal(
+            "symbol_word_ratio", RATIO, description="share of words that hold a number sign or an ellipsis"
+        ),
         Signal("bullet_line_ratio", RATIO, description="share of lines that begin with a bullet"),
         Signal("ellipsis_line_ratio", RATIO, description="share of lines that end with an ellipsis"),
         Signal("alphabetic_word_ratio", RATIO, description="share of words that hold a letter"),
@@ -89,6 +100,7 @@ class GopherQuality(MapStep):
         Rule("max_median_word_length", "median_word_length", "above"),
         Rule("max_hash_ratio", "hash_ratio", "above"),
         Rule("max_ellipsis_ratio", "ellipsis_ratio", "above"),
+        Rule("max_symbol_word_ratio", "symbol_word_ratio", "above"),
         Rule("max_bullet_line_ratio", "bullet_line_ratio", "above"),
         Rule("max_ellipsis_line_ratio", "ellipsis_line_ratio", "above"),
         Rule("min_alphabetic_word_ratio", "alphabetic_word_ratio", "below"),
@@ -96,12 +108,39 @@ class GopherQuality(MapStep):
         Rule("min_stop_word_occurrences", "stop_word_occurrences", "below"),
     )
 
+    defined: ClassVar[Mapping[str, Sequence[str]]] = {
+        "datatrove": (
+            "words",
+            "mean_word_length",
+            "hash_ratio",
+            "ellipsis_ratio",
+            "bullet_line_ratio",
+            "ellipsis_line_ratio",
+            "alphabetic_word_ratio",
+            "stop_words",
+        ),
+        "dolma": (
+            "words",
+            "median_word_length",
+            "symbol_word_ratio",
+            "bullet_line_ratio",
+            "ellipsis_line_ratio",
+            "alphabetic_word_ratio",
+            "stop_word_occurrences",
+        ),
+    }
+    elsewhere = ("symbol_word_ratio",)
+
     def measure(self, rows: LiveRows) -> Measured:
         """Measure the live rows."""
-        texts = rows.texts
-        return Measured(
-            signals=self._words(texts) | self._marks(texts) | self._lines(texts) | self._stop_words(texts)
-        )
+        texts, parameters = rows.texts, self.parameters
+        if parameters.definitions == "datatrove":
+            found = as_datatrove.gopher_quality(texts, self.name, parameters.bullets, parameters.stop_words)
+        elif parameters.definitions == "dolma":
+            found = as_dolma.gopher_quality(texts, parameters.bullets, parameters.stop_words)
+        else:
+            found = self._words(texts) | self._marks(texts) | self._lines(texts) | self._stop_words(texts)
+        return Measured(signals=self.named(found))
 
     def _words(self, texts: Texts) -> dict[str, Int64]:
         words = texts.words

@@ -9,16 +9,20 @@ What the paper leaves open, and what stands here:
   peers differ.
 - Top n-grams (2 to 4) are counted without overlap and only when they occur twice; duplicate n-grams (5 to 10)
   count the words they cover, each once.
+
+`definitions` takes the measurements as another project does; see "Variants of rule sets" in the documentation.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import ClassVar
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from corpusforge.filters import as_datatrove, as_dolma
+from corpusforge.filters.definitions import DefinedStep
 from corpusforge.filters.nonblank_lines import NonblankLines, selected_offsets
 from corpusforge.kernels.repetition import (
     DUPLICATE_SIZES,
@@ -29,7 +33,8 @@ from corpusforge.kernels.repetition import (
 )
 from corpusforge.kernels.text_statistics import sum_by_span
 from corpusforge.kernels.words import count_characters
-from corpusforge.step import RATIO, LiveRows, MapStep, Measured, Rule, Signal, StepParameters, fixed_ratio
+from corpusforge.step import RATIO, LiveRows, Measured, Rule, Signal, StepParameters, fixed_ratio
+from corpusforge.texts import Texts
 
 Int64 = npt.NDArray[np.int64]
 UInt64 = npt.NDArray[np.uint64]
@@ -56,11 +61,13 @@ class Parameters(StepParameters):
     max_duplicate_9_gram_character_ratio: float | None = None
     max_duplicate_10_gram_character_ratio: float | None = None
 
+    definitions: Literal["plain", "datatrove", "dolma"] = "plain"
+    """Measurement: whose definitions of words, lines and duplicates; datatrove's need spaCy."""
     count_first_occurrences: bool = False
-    """Measurement: count every copy of what occurs twice, not only the later ones."""
+    """Measurement: count every copy of what occurs twice, not only the later ones. (Plain)"""
 
 
-class GopherRepetition(MapStep):
+class GopherRepetition(DefinedStep):
     """Measures repeated lines, paragraphs and n-grams."""
 
     name = "gopher_repetition"
@@ -85,9 +92,24 @@ class GopherRepetition(MapStep):
         *(Rule(f"max_{name}", name, "above") for name in _N_GRAMS),
     )
 
+    defined: ClassVar[Mapping[str, Sequence[str]]] = {
+        "datatrove": tuple(signal.name for signal in signals),
+        "dolma": tuple(signal.name for signal in signals if "paragraph" not in signal.name),
+    }
+
     def measure(self, rows: LiveRows) -> Measured:
         """Measure the live rows."""
-        texts = rows.texts
+        definitions = self.parameters.definitions
+        if definitions == "plain":
+            return Measured(signals=self._plain(rows.texts))
+        names = self.defined[definitions]
+        if definitions == "datatrove":
+            found = as_datatrove.gopher_repetition(rows.texts, self.name)
+        else:
+            found = as_dolma.gopher_repetition(rows.texts)
+        return Measured(signals=self.named(dict(zip(names, found, strict=True))))
+
+    def _plain(self, texts: Texts) -> dict[str, Int64]:
         words = texts.words
         lines = NonblankLines.of(texts)
         lengths = count_characters(texts.data, words.starts, words.ends)
@@ -108,7 +130,7 @@ class GopherRepetition(MapStep):
         )
         for column, name in enumerate(_N_GRAMS):
             signals[name] = fixed_ratio(covered[:, column], characters)
-        return Measured(signals=signals)
+        return signals
 
     def _duplicates(
         self, kind: str, hashes: UInt64, lengths: Int64, offsets: Int64, characters: Int64

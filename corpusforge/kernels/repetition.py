@@ -66,7 +66,7 @@ def _hash_sequences(hashes: UInt64, boundaries: Int64) -> UInt64:
 
 
 @njit(types.int64(READ_INT64), cache=True, nogil=True)
-def _largest(offsets: Int64) -> int:
+def largest_document(offsets: Int64) -> int:
     """Size of the largest document."""
     largest = 0
     for document in range(len(offsets) - 1):
@@ -75,7 +75,7 @@ def _largest(offsets: Int64) -> int:
 
 
 @njit(types.int64(types.int64), cache=True, nogil=True)
-def _slots_for(items: int) -> int:
+def slots_for(items: int) -> int:
     """Slots of a table that gets `items` keys: a power of two, at most two thirds full."""
     slots = 16
     while 2 * slots < 3 * items:
@@ -84,7 +84,7 @@ def _slots_for(items: int) -> int:
 
 
 @njit(types.int64(READ_UINT64, READ_INT32, types.int64, types.uint64, types.int32), cache=True, nogil=True)
-def _slot_of(keys: UInt64, stamps: Int32, mask: int, key: np.uint64, stamp: int) -> int:
+def slot_of(keys: UInt64, stamps: Int32, mask: int, key: np.uint64, stamp: int) -> int:
     """Slot that holds the key in this pass, or the free one where it belongs."""
     slot = int(np.int64(key) & mask)
     while stamps[slot] == stamp and keys[slot] != key:
@@ -95,15 +95,15 @@ def _slot_of(keys: UInt64, stamps: Int32, mask: int, key: np.uint64, stamp: int)
 @njit(UINT8(READ_UINT64, READ_INT64, types.boolean), cache=True, nogil=True)
 def _find_repeats(hashes: UInt64, offsets: Int64, count_first: bool) -> Bytes:
     repeated = np.zeros(len(hashes), np.uint8)
-    slots = _slots_for(_largest(offsets))
+    slots = slots_for(largest_document(offsets))
     keys = np.empty(slots, np.uint64)
     stamps = np.zeros(slots, np.int32)
     first = np.empty(slots, np.int64)
     for document in range(len(offsets) - 1):
         stamp = np.int32(document + 1)
-        mask = _slots_for(offsets[document + 1] - offsets[document]) - 1
+        mask = slots_for(offsets[document + 1] - offsets[document]) - 1
         for item in range(offsets[document], offsets[document + 1]):
-            slot = _slot_of(keys, stamps, mask, hashes[item], stamp)
+            slot = slot_of(keys, stamps, mask, hashes[item], stamp)
             if stamps[slot] == stamp:
                 repeated[item] = 1
                 if count_first:
@@ -135,11 +135,11 @@ def _find_origins(
 
     `repeated` is set where an n-gram occurs more than once, the first time as well.
     """
-    mask = _slots_for(count) - 1
+    mask = slots_for(count) - 1
     repeats = 0
     for k in range(count):
         at = places[k]
-        slot = _slot_of(keys, stamps, mask, grams[at], stamp)
+        slot = slot_of(keys, stamps, mask, grams[at], stamp)
         if stamps[slot] != stamp:
             stamps[slot] = stamp
             keys[slot] = grams[at]
@@ -231,8 +231,8 @@ def _keep_repeated(places: Int32, count: int, last: int, repeated: Bytes) -> int
 def _repeated_n_grams(hashes: UInt64, characters: Int32, offsets: Int64, count_first: bool) -> Int64:
     sizes = _LARGEST - _SMALLEST + 1
     result = np.zeros((len(offsets) - 1) * sizes, np.int64)
-    largest = _largest(offsets)
-    slots = _slots_for(largest)
+    largest = largest_document(offsets)
+    slots = slots_for(largest)
     keys = np.empty(slots, np.uint64)
     stamps = np.zeros(slots, np.int32)
     first = np.empty(slots, np.int32)
