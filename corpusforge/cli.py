@@ -241,7 +241,10 @@ def report(run: Annotated[Path, typer.Argument(help="Run directory.")]) -> None:
 @app.command()
 def why(
     run: Annotated[Path, typer.Argument(help="Run directory.")],
-    query: Annotated[str, typer.Argument(help="Document id (hex, or its beginning) or URL.")],
+    query: Annotated[str, typer.Argument(help="Document id (hex, or its beginning), URL or locator.")],
+    text: Annotated[
+        bool, typer.Option("--text", help="Show the text at each step, and what each removed or inserted.")
+    ] = False,
     plugin: Annotated[
         list[Path] | None, typer.Option(help="Python file with steps that the run used; may be repeated.")
     ] = None,
@@ -252,12 +255,16 @@ def why(
     from corpusforge.plan import map_steps
     from corpusforge.report.why import print_fate, thresholds_of
     from corpusforge.report.why import why as explain
+    from corpusforge.report.why_text import print_text, text_steps
 
     for path in plugin or []:
         registry.load_plugin(path)
-    text = (_existing_run(run, "recipe.yaml") / "recipe.yaml").read_text(encoding="utf-8")
-    loaded = recipes.load_text(text, "recipe.yaml")
-    print_fate(explain(run, query, thresholds_of(map_steps(loaded))), out)
+    recipe = (_existing_run(run, "recipe.yaml") / "recipe.yaml").read_text(encoding="utf-8")
+    steps = map_steps(recipes.load_text(recipe, "recipe.yaml"))
+    fate = explain(run, query, thresholds_of(steps))
+    print_fate(fate, out)
+    if text:
+        print_text(text_steps(run, fate, steps), out)
 
 
 @app.command()

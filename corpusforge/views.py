@@ -59,6 +59,11 @@ class Views:
             )
         return self._texts[name]
 
+    @property
+    def edits(self) -> Edits:
+        """All edits of the last layer, in coordinates of the base."""
+        return self._layers[-1][1] if self._layers else Edits.empty()
+
     def sizes(self) -> Int64:
         """Bytes of each text in the latest view, int64[n], without making the texts."""
         sizes = self.base.sizes.copy()

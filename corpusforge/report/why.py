@@ -7,7 +7,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+from urllib.parse import urlsplit
 
 import numpy as np
 import pyarrow as pa
@@ -20,10 +21,8 @@ from rich.table import Table
 from corpusforge.errors import UsageError
 from corpusforge.report import numbers
 from corpusforge.report.terminal import plain
+from corpusforge.sources.urls import url_key
 from corpusforge.step import MapStep
-
-if TYPE_CHECKING:
-    pass
 
 Thresholds = Mapping[str, Sequence[tuple[str, str, Any, int]]]
 """``step.signal`` to its rules: (rule, comparison, threshold, scale of the signal)."""
@@ -121,14 +120,15 @@ def thresholds_of(steps: Sequence[MapStep]) -> dict[str, list[tuple[str, str, An
 def why(run: Path, query: str, thresholds: Thresholds | None = None) -> Fate:
     """Find a document by the beginning of its id (hexadecimal, 6 digits or more), its URL, or its locator.
 
-    Looks in ``documents/``, ``dropped/`` and ``quarantine/``, in that order; of several documents with one URL
-    the first is told and the others are named. Raises `UsageError` when there is none, when the beginning of
-    an id fits several, or when `run` is no run directory.
+    A URL that no document has as it stands is looked for in its normal form (`corpusforge.sources.urls.url_key`).
+    Looks in ``documents/``, ``dropped/`` and ``quarantine/``, in that order; of several documents with one URL the
+    first is told and the others are named. Raises `UsageError` when there is none, when the beginning of an id fits
+    several, or when `run` is no run directory.
     """
     if not any((run / name).is_dir() for name in ("documents", "dropped", "quarantine")):
         raise UsageError(f"{run} holds no documents: is it a run directory, and did the run get that far?")
     prefix = _prefix(query)
-    places = list(_find(run, query, prefix))
+    places = list(_find(run, query, prefix)) or (list(_find_url(run, query)) if prefix is None else [])
     identities = sorted({place.id.hex() for place in places})
     if prefix is not None and len(identities) > 1:
         shown = ", ".join(identities[:OTHERS_SHOWN]) + (", …" if len(identities) > OTHERS_SHOWN else "")
@@ -187,6 +187,26 @@ def _find(run: Path, query: str, prefix: str | None) -> Iterator[_Place]:
                 matches = _matches(table, query, prefix)
                 for row in np.flatnonzero(matches).tolist():
                     yield _Place(outcome, path, group, row, table.column("id")[row].as_py())
+
+
+def _find_url(run: Path, query: str) -> Iterator[_Place]:
+    """Rows whose URL has the same normal form. Only those of the same host are brought to it."""
+    wanted = query if "://" in query else f"http://{query}"
+    try:
+        host = (urlsplit(wanted).hostname or "").removeprefix("www.")
+    except ValueError:
+        return
+    if "." not in host:
+        return
+    key = url_key(wanted)
+    for outcome, path in _files(run):
+        with _open(path) as file:
+            for group in range(file.num_row_groups):
+                table = file.read_row_group(group, columns=["id", "url"])
+                near = pc.fill_null(pc.match_substring(table.column("url"), host, ignore_case=True), False)
+                for row in np.flatnonzero(near.to_numpy()).tolist():
+                    if url_key(table.column("url")[row].as_py()) == key:
+                        yield _Place(outcome, path, group, row, table.column("id")[row].as_py())
 
 
 def _matches(table: pa.Table, query: str, prefix: str | None) -> np.ndarray[Any, np.dtype[np.bool_]]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,6 +15,7 @@ import pyarrow as pa
 import pytest
 
 from corpusforge.document import document_id
+from corpusforge.recipe import load_text
 from corpusforge.report.build import build_report
 from corpusforge.report.statistics import StepStatistics, merge
 from corpusforge.step import RATIO, Rule, Signal
@@ -362,3 +366,62 @@ def run_parts() -> Run:
 def report(run_parts: Run) -> dict[str, Any]:
     """The report of that run."""
     return run_parts.report()
+
+
+STEPS = """\
+name: small
+shard_bytes: 30000
+batch_documents: 16
+partitions: 2
+error_budget: 0.5
+sources: {c4: {}}
+steps:
+  - extract
+  - gopher_quality
+  - c4: {rules: c4@no_terminal, min_sentences: 2}
+  - fineweb: {min_terminal_line_ratio: 0.3}
+  - exact_dedup
+  - line_dedup
+"""
+"""A recipe with rules, edits, and steps that compare documents."""
+
+
+def small_documents() -> list[str]:
+    """Texts around the thresholds of `STEPS`."""
+    words = SENTENCE.split(" ")
+    documents = []
+    for index in range(90):
+        lines = [
+            " ".join(words[(index + line) % 20 :][: 8 + (index * 7 + line) % 9])
+            + f" number {index * 31 + line}."
+            for line in range(2 + index % 7)
+        ]
+        if index % 5 == 0:
+            lines.insert(1, "Please enable javascript to read this page.")
+        if index % 6 == 0:
+            lines.append("A line that every sixth document has, word for word.")
+        if index % 11 == 0:
+            lines += ["no end here"] * 4
+        documents.append("\n".join(lines))
+    return [*documents, documents[-1]]
+
+
+@pytest.fixture(scope="session")
+def small_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run of `STEPS` over `small_documents`, in three shards."""
+    return make_small_run(tmp_path_factory.mktemp("small"))
+
+
+def make_small_run(folder: Path, steps: str = STEPS) -> Path:
+    """Run a recipe on the small documents; gives the run directory."""
+    inputs = folder / "input"
+    inputs.mkdir(parents=True)
+    documents = small_documents()
+    for shard in range(3):
+        with gzip.open(inputs / f"part-{shard}.json.gz", "wt", encoding="utf-8") as file:
+            for index in range(shard, len(documents), 3):
+                line = {"text": documents[index], "url": f"https://a{index % 9}.example/{index}"}
+                file.write(json.dumps(line) + "\n")
+    output = folder / "run"
+    load_text(steps, "small.yaml").run({"c4": [str(inputs)]}, output, workers=1)
+    return output

@@ -203,3 +203,12 @@ def test_thresholds_come_from_the_steps_of_a_recipe() -> None:
         "again.words": [("min_words", "below", 7, 1)],
         "again.share": [("", "", None, RATIO)],
     }
+
+
+def test_a_url_in_another_form(run: Path) -> None:
+    expected = why(run, "https://example.org/2").id
+    for query in ("http://www.example.org/2", "example.org/2", "https://EXAMPLE.org/2#top"):
+        assert why(run, query).id == expected
+    for query in ("https://example.org/99", "https://[bad", "nothing", "example.com/2"):
+        with pytest.raises(UsageError, match="no document"):
+            why(run, query)
