@@ -23,6 +23,7 @@ from pathlib import Path
 import corpusforge
 from corpusforge import rulesets, storage
 from corpusforge.engines.submit import driver
+from corpusforge.engines.submit.errors import CREDENTIALS_HELP
 from corpusforge.errors import MissingExtraError, UsageError
 from corpusforge.recipe import Recipe
 
@@ -117,8 +118,26 @@ def upload(bundle: Bundle) -> Iterator[tuple[Upload, bool]]:
             raise MissingExtraError("--on dataproc", "cloud") from error
         except Exception as error:
             # Each store's library has exceptions of its own.
-            raise UsageError(f"cannot stage {item.location}: {error}") from error
+            raise UsageError(
+                f"cannot stage {item.location}: {error}{_store_hint(item.location, error)}"
+            ) from error
         yield item, not present
+
+
+def _store_hint(location: str, error: Exception) -> str:
+    """What a refusal of a Google bucket most often means: gcsfs goes on without credentials when it finds none."""
+    text = str(error).lower()
+    if not location.startswith(("gs://", "gcs://")):
+        return ""
+    if "anonymous caller" in text or "401" in text:
+        return f"\nThere were no Google credentials, or they have ended. {CREDENTIALS_HELP}"
+    if "forbidden" in text or "403" in text or "does not have storage" in text:
+        return (
+            "\nThe account needs the role Storage Object User on the bucket; --staging names another place."
+        )
+    if isinstance(error, FileNotFoundError) or "404" in text or "does not exist" in text:
+        return "\nIs the bucket there? Buckets are not made here."
+    return ""
 
 
 def code_archive() -> bytes:

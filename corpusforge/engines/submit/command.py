@@ -16,7 +16,7 @@ from corpusforge import storage
 from corpusforge.engines.submit import bundle as bundles
 from corpusforge.engines.submit import dataproc
 from corpusforge.engines.submit.dataproc import Dataproc, Snapshot, Target
-from corpusforge.engines.submit.errors import is_missing, is_repeated
+from corpusforge.engines.submit.errors import is_missing, is_over, is_repeated
 from corpusforge.engines.submit.follow import Follower, failure, insist
 from corpusforge.errors import UsageError
 from corpusforge.layout import RunLayout
@@ -100,11 +100,11 @@ def submit(run: Run, target: Target, staging: str | None, installed: bool, sessi
     bundle, job, request = _prepare(run, target, staging, installed)
     cloud = Dataproc(target.project, target.region, session.channel)
     cloud.require_credentials()
-    for item, sent in bundles.upload(bundle):
-        verb = "staged" if sent else "already there:"
-        session.console.print(
-            f"{verb} {item.location} ({len(item.data):,} bytes)", markup=False, soft_wrap=True
-        )
+    try:
+        _stage(bundle, session.console)
+    except KeyboardInterrupt:
+        session.console.print("interrupted; nothing was submitted")
+        return INTERRUPTED
 
     def send() -> None:
         try:
@@ -118,8 +118,20 @@ def submit(run: Run, target: Target, staging: str | None, installed: bool, sessi
     session.console.print(
         f"submitting; to follow the job again: {handle.attach_command()}", markup=False, soft_wrap=True
     )
-    insist(send, session.console, session.sleep)
+    try:
+        insist(send, session.console, session.sleep)
+    except KeyboardInterrupt:
+        session.console.print(
+            "interrupted; whether the job was submitted is not known: `corpusforge attach` tells"
+        )
+        return INTERRUPTED
     return follow(handle, session)
+
+
+def _stage(bundle: bundles.Bundle, console: Console) -> None:
+    for item, sent in bundles.upload(bundle):
+        verb = "staged" if sent else "already there:"
+        console.print(f"{verb} {item.location} ({len(item.data):,} bytes)", markup=False, soft_wrap=True)
 
 
 def describe(run: Run, target: Target, staging: str | None, installed: bool) -> dict[str, Any]:
@@ -158,15 +170,24 @@ def follow(handle: SubmittedJob, session: Session) -> int:
         if not _wants_cancel(session):
             _say_how_to_return(handle, session.console)
             return INTERRUPTED
-        insist(handle.cancel, session.console, session.sleep)
-        session.console.print("asked for the end of the job; waiting for it (Ctrl-C again: do not wait)")
         try:
+            insist(lambda: _cancel(handle), session.console, session.sleep)
+            session.console.print("asked for the end of the job; waiting for it (Ctrl-C again: do not wait)")
             last = follower.until_the_end()
         except KeyboardInterrupt:
             _say_how_to_return(handle, session.console)
             return INTERRUPTED
     fetch_results(last, session)
     return exit_status(last, session.console)
+
+
+def _cancel(handle: SubmittedJob) -> None:
+    """Ask for a job's end; one that ended by itself meanwhile has what was asked for."""
+    try:
+        handle.cancel()
+    except Exception as error:
+        if not is_over(error):
+            raise
 
 
 def exit_status(last: Snapshot, console: Console) -> int:
@@ -177,14 +198,24 @@ def exit_status(last: Snapshot, console: Console) -> int:
     if last.outcome == "cancelled":
         return INTERRUPTED
     location = last.argument("--result")
-    result = None if location is None else _read(location, console)
-    if result is not None:
-        left = int(json.loads(result)["exit_status"])
-        if left != 0 or last.outcome == "done":
-            return left
+    left = None if location is None else _left(location, console)
+    if left is not None and (left != 0 or last.outcome == "done"):
+        return left
     if last.outcome == "done":
         return 0
     raise failure(last)
+
+
+def _left(location: str, console: Console) -> int | None:
+    """The exit status that a driver left; None where there is none that can be read."""
+    result = _read(location, console)
+    if result is None:
+        return None
+    try:
+        return int(json.loads(result)["exit_status"])
+    except (ValueError, KeyError, TypeError) as error:
+        console.print(f"{location} holds no exit status: {error}", markup=False, soft_wrap=True)
+        return None
 
 
 def fetch_results(last: Snapshot, session: Session) -> None:

@@ -51,18 +51,29 @@ def require_credentials(what: str) -> None:
 def is_passing(error: BaseException) -> bool:
     """Whether the same call may well succeed a little later."""
     from google.api_core import exceptions
-    from google.auth.exceptions import TransportError
+    from google.auth.exceptions import GoogleAuthError, TransportError
 
     passing = (
         exceptions.ServiceUnavailable,
         exceptions.DeadlineExceeded,
         exceptions.InternalServerError,
+        exceptions.BadGateway,
+        exceptions.Unknown,  # what gRPC makes of a stream that a proxy cut
         exceptions.Aborted,
         exceptions.RetryError,
         TransportError,
         ConnectionError,
     )
-    return isinstance(error, passing)
+    if isinstance(error, GoogleAuthError) and error.retryable:  # the server of tokens has trouble of its own
+        return True
+    return isinstance(error, passing) or is_too_fast(error)
+
+
+def is_too_fast(error: BaseException) -> bool:
+    """Whether calls come too fast: a quota by the minute, which comes back by itself, unlike one of processors."""
+    from google.api_core import exceptions
+
+    return isinstance(error, exceptions.TooManyRequests) and error.reason == "RATE_LIMIT_EXCEEDED"
 
 
 def is_rate_limit(error: BaseException) -> bool:
@@ -77,6 +88,13 @@ def is_missing(error: BaseException) -> bool:
     from google.api_core import exceptions
 
     return isinstance(error, exceptions.NotFound)
+
+
+def is_over(error: BaseException) -> bool:
+    """Whether what was to be ended has ended, or its operation is forgotten."""
+    from google.api_core import exceptions
+
+    return isinstance(error, exceptions.FailedPrecondition | exceptions.NotFound)
 
 
 def is_repeated(error: BaseException) -> bool:
@@ -104,5 +122,10 @@ def explained() -> Iterator[None]:
         raise RunFailedError(
             f"a quota of the project is used up, nothing was started: {error.message}"
         ) from error
+    except exceptions.ServiceUnavailable as error:
+        hint = ""
+        if "DNS" in error.message or "name resolution" in error.message:
+            hint = " (every region has a host of its own: is --region right, and is there a network?)"
+        raise RunFailedError(f"Dataproc does not answer: {error.message}{hint}") from error
     except exceptions.GoogleAPICallError as error:
         raise RunFailedError(f"Dataproc: {error.message}") from error

@@ -14,12 +14,18 @@ from typing import Any
 import grpc
 from google.cloud import dataproc_v1 as api
 from google.longrunning import operations_pb2
-from google.protobuf import empty_pb2
+from google.protobuf import any_pb2, empty_pb2
+from google.rpc import error_details_pb2, status_pb2
+from grpc_status import rpc_status
 
 JOBS, BATCHES = "google.cloud.dataproc.v1.JobController", "google.cloud.dataproc.v1.BatchController"
 OPERATIONS = "google.longrunning.Operations"
 
 Error = tuple[grpc.StatusCode, str]
+
+
+class TooFastError(Exception):
+    """As an error to answer with: RESOURCE_EXHAUSTED with the reason that the API gives for quotas by the minute."""
 
 
 class DataprocServer:
@@ -32,8 +38,8 @@ class DataprocServer:
         self.states = states
         self.prints: dict[int, str] = {}
         """Look (from 0) to what the driver has printed by then."""
-        self.errors: dict[str, list[Error]] = {}
-        """Method to errors that its next calls answer with."""
+        self.errors: dict[str, list[Any]] = {}
+        """Method to errors that its next calls answer with: `Error` or `TooFastError`."""
         self.calls: list[str] = []
         self.jobs: dict[str, Any] = {}
         self.batches: dict[str, Any] = {}
@@ -81,7 +87,10 @@ class DataprocServer:
         def answer(request: Any, context: grpc.ServicerContext) -> Any:
             self.calls.append(name)
             if self.errors.get(name):
-                context.abort(*self.errors[name].pop(0))
+                error = self.errors[name].pop(0)
+                if error is TooFastError:
+                    context.abort_with_status(_too_fast())
+                context.abort(*error)
             return method(request, context)
 
         return answer
@@ -165,6 +174,15 @@ class DataprocServer:
             path = self.output.with_name(f"driveroutput.{number + index:09d}")
             with path.open("ab") as file:
                 file.write(part.encode("utf-8", "surrogateescape"))
+
+
+def _too_fast() -> Any:
+    info = any_pb2.Any()
+    info.Pack(error_details_pb2.ErrorInfo(reason="RATE_LIMIT_EXCEEDED", domain="googleapis.com"))
+    code = grpc.StatusCode.RESOURCE_EXHAUSTED.value[0]
+    return rpc_status.to_status(
+        status_pb2.Status(code=code, message="Quota exceeded: 600 a minute", details=[info])
+    )
 
 
 def _serialize(message: Any) -> bytes:

@@ -134,6 +134,40 @@ def test_a_quota_is_told_and_not_asked_again(place: Place, dataproc_server: Call
     assert server.calls == ["SubmitJob"]
 
 
+def test_a_quota_by_the_minute_is_waited_for(place: Place, dataproc_server: Callable[..., Any]) -> None:
+    server = dataproc_server("DONE")
+    server.on_submit = place.leave(0)
+    server.errors = {"SubmitJob": [sys.modules["dataproc_server"].TooFastError]}
+    assert submit(place.run, CLUSTER, None, False, place.session(server)) == 0
+    assert server.calls[:2] == ["SubmitJob", "SubmitJob"]
+    assert "600 a minute" in place.text.getvalue()
+
+
+@pytest.mark.parametrize("code", ["UNKNOWN", "INTERNAL", "ABORTED", "DEADLINE_EXCEEDED"])
+def test_trouble_on_the_way_is_no_end(place: Place, dataproc_server: Callable[..., Any], code: str) -> None:
+    import grpc
+
+    server = dataproc_server("RUNNING", "DONE")
+    server.on_submit = place.leave(0)
+    trouble = (grpc.StatusCode[code], "Stream removed")
+    server.errors = {"SubmitJob": [trouble], "GetJob": [trouble]}
+    assert submit(place.run, CLUSTER, None, False, place.session(server)) == 0
+    assert place.text.getvalue().count("Stream removed") == 2
+    assert len(server.jobs) == 1
+
+
+def test_a_host_that_is_not_there_asks_for_the_region(
+    place: Place, dataproc_server: Callable[..., Any]
+) -> None:
+    import grpc
+
+    server = dataproc_server("RUNNING")
+    server.errors = {"SubmitJob": [(grpc.StatusCode.UNAVAILABLE, "DNS resolution failed for x")] * 10}
+    with pytest.raises(RunFailedError, match="is --region right"):
+        submit(place.run, CLUSTER, None, False, place.session(server))
+    assert len(server.calls) == 6
+
+
 @pytest.mark.parametrize("code", ["PERMISSION_DENIED", "NOT_FOUND", "INVALID_ARGUMENT", "UNAUTHENTICATED"])
 def test_what_the_user_must_mend_is_a_usage_error(
     place: Place, dataproc_server: Callable[..., Any], code: str
@@ -207,6 +241,61 @@ def test_an_interrupt_cancels_when_asked_to(
     assert submit(place.run, target, None, False, session) == 130
     assert {"CancelJob", "CancelOperation"} & set(server.calls)
     assert " CANCELLED" in place.text.getvalue()
+
+
+@pytest.mark.parametrize(("target", "method"), [(CLUSTER, "CancelJob"), (SERVERLESS, "CancelOperation")])
+def test_a_job_that_ends_while_it_is_cancelled_is_a_job_that_ended(
+    place: Place, dataproc_server: Callable[..., Any], target: Target, method: str
+) -> None:
+    import grpc
+
+    server = dataproc_server("RUNNING", "DONE" if target is CLUSTER else "SUCCEEDED")
+    server.on_submit = place.leave(0, "report.html")
+    server.errors = {method: [(grpc.StatusCode.FAILED_PRECONDITION, "is in state DONE, cannot cancel")]}
+    session = place.session(server, cancel_on_interrupt=True)
+    session.sleep = interrupt_once(place)
+    assert submit(place.run, target, None, False, session) == 0
+    assert (place.folder / "report" / "report.html").exists()
+
+
+def test_an_interrupt_before_the_request_says_what_is_known(
+    place: Place, dataproc_server: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import grpc
+
+    server = dataproc_server("DONE")
+    server.errors = {"SubmitJob": [(grpc.StatusCode.UNAVAILABLE, "down")]}
+    session = place.session(server)
+    session.sleep = interrupt_once(place)
+    assert submit(place.run, CLUSTER, None, False, session) == 130
+    assert "whether the job was submitted is not known" in place.text.getvalue()
+    assert "corpusforge attach corpusforge-small-" in place.text.getvalue()
+
+    def interrupted(bundle: Any) -> Any:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(bundles, "upload", interrupted)
+    server.calls.clear()
+    assert submit(place.run, CLUSTER, None, False, place.session(server)) == 130
+    assert "nothing was submitted" in place.text.getvalue()
+    assert not server.calls
+
+
+def test_an_exit_status_that_is_none_is_told(place: Place, dataproc_server: Callable[..., Any]) -> None:
+    def work(arguments: list[str]) -> None:
+        result = Path(arguments[arguments.index("--result") + 1].removeprefix("file://"))
+        result.write_text('{"exit_st')
+
+    for state in ("DONE", "ERROR"):
+        server = dataproc_server(state)
+        server.on_submit = work
+        session = place.session(server)
+        if state == "DONE":
+            assert submit(place.run, CLUSTER, None, False, session) == 0
+        else:
+            with pytest.raises(RunFailedError, match="ended as ERROR"):
+                submit(place.run, CLUSTER, None, False, session)
+    assert place.text.getvalue().count("holds no exit status") == 2
 
 
 def test_an_interrupt_leaves_the_job_and_attach_finds_it_again(
@@ -283,6 +372,56 @@ def test_plugins_of_one_name_are_refused(place: Place, tmp_path: Path) -> None:
     )
     with pytest.raises(UsageError, match="same file name"):
         describe(run, CLUSTER, None, False)
+
+
+@pytest.mark.parametrize(
+    ("error", "hint"),
+    [
+        (
+            OSError("Anonymous caller does not have storage.objects.create access, 401"),
+            "no Google credentials",
+        ),
+        (PermissionError("403: a@b does not have storage.objects.create"), "Storage Object User"),
+        (FileNotFoundError("The specified bucket does not exist."), "Is the bucket there"),
+    ],
+)
+def test_a_store_that_refuses_is_explained(
+    error: Exception, hint: str, monkeypatch: pytest.MonkeyPatch, place: Place
+) -> None:
+    def refuse(location: str, data: bytes) -> str:
+        raise error
+
+    monkeypatch.setattr(bundles.storage, "commit_bytes", refuse)
+    run = Run(place.run.recipe, place.run.inputs, "gs://bucket/run")
+    bundle = bundles.make_bundle(run.recipe, "recipe", [], "gs://bucket/run.submit", "job", True)
+    with pytest.raises(UsageError, match=hint):
+        list(bundles.upload(bundle))
+
+
+def test_without_credentials_nothing_is_staged(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("google.cloud.dataproc_v1", reason="the extra cloud is not installed")
+    import google.auth
+    from google.auth.exceptions import DefaultCredentialsError
+
+    def refuse(scopes: list[str]) -> None:
+        raise DefaultCredentialsError("none found")
+
+    monkeypatch.setattr(google.auth, "default", refuse)
+    monkeypatch.delenv("CORPUSFORGE_DATAPROC_ENDPOINT", raising=False)
+    session = Session(Console(file=place.text, width=200))
+    with pytest.raises(UsageError, match="gcloud auth application-default login"):
+        submit(place.run, CLUSTER, None, False, session)
+    assert not place.output.with_name("run.submit").exists()
+
+
+@pytest.mark.parametrize("region", ["europe-west4-a", "europe", "EU", ""])
+def test_what_is_no_region_is_told_at_once(region: str) -> None:
+    from corpusforge.engines.submit.errors import check_region
+
+    with pytest.raises(UsageError, match="region"):
+        check_region(region)
+    for known in ("europe-west4", "us-central1", "northamerica-northeast2", "europe-west12", "me-central2"):
+        check_region(known)
 
 
 def test_code_is_uploaded_once(place: Place, dataproc_server: Callable[..., Any]) -> None:
