@@ -14,6 +14,7 @@ from corpusforge.errors import RunFailedError
 from corpusforge.layout import RunLayout, dump_json
 from corpusforge.plan import Plan, Stage
 from corpusforge.recipe import Recipe
+from corpusforge.redaction import redacted
 from corpusforge.report.build import build_report
 from corpusforge.report.html import render
 from corpusforge.report.statistics import merge_by_step
@@ -280,7 +281,7 @@ def _environment(layout: RunLayout, plan: Plan) -> dict[str, Any]:
         "machine": platform.machine(),
         "system": platform.platform(),
         "host": platform.node(),
-        "root": layout.root,
+        "root": redacted(layout.root),
         "packages": versions,
-        "inputs": [file.url for shard in (*plan.collected, *plan.shards) for file in shard.files],
+        "inputs": [redacted(file.url) for shard in (*plan.collected, *plan.shards) for file in shard.files],
     }

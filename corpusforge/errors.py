@@ -36,6 +36,16 @@ class StepContractError(RunFailedError):
     """A step returned what its contract does not allow: a fault of the step, not of a document."""
 
 
+class StorageError(CorpusforgeError):
+    """A store failed for good: the message names the location, the attempts and the last answer.
+
+    It is no `OSError` on purpose: what reads a damaged file may go on without it, what reads from a store that
+    fails must not take the rest of a file for damaged.
+    """
+
+    exit_status = 3
+
+
 class LedgerOpenError(CorpusforgeError):
     """The ledger does not close: documents, bytes or tokens are unaccounted for."""
 

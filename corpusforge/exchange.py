@@ -190,7 +190,7 @@ class StoredSlice(io.RawIOBase):
         if wanted <= 0:
             return 0
         if self._file is None:
-            self._file = storage.open_read(self._location)
+            self._file = storage.open_read(self._location, self._start + self._left)
             self._file.seek(self._start)
         data = self._file.read(wanted)
         buffer[: len(data)] = data

@@ -7,7 +7,6 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from corpusforge import books, claim, storage
@@ -19,6 +18,7 @@ from corpusforge.listing import list_shards
 from corpusforge.names import nearest
 from corpusforge.plan import Plan, Stage, compile_plan
 from corpusforge.recipe import Recipe
+from corpusforge.redaction import redacted
 
 ENGINES = ("local", "spark", "beam")
 """Engines by name."""
@@ -60,6 +60,7 @@ def run_recipe(
     shards = list_shards(recipe, inputs)[:limit]
     plan = compile_plan(recipe, shards)
     output = output.removeprefix("file://")
+    storage.check_output(output)
     layout = RunLayout(output)
     with claim.lock(layout):
         resumed = claim.claim(layout, recipe, plan, shards)
@@ -127,25 +128,25 @@ def _closed(layout: RunLayout, summary: RunSummary) -> RunSummary:
     if not summary.ledger["closed"]:
         bad = [row["name"] for row in summary.ledger["checks"] if not row["ok"]]
         raise LedgerOpenError(
-            f"the ledger does not close: {'; '.join(bad[:5])} (see {layout.file('ledger.json')})"
+            f"the ledger does not close: {'; '.join(bad[:5])} (see {redacted(layout.file('ledger.json'))})"
         )
     return summary
 
 
 class _Log(Progress):
-    """Writes events to ``log.jsonl`` and passes them on."""
+    """Writes events to ``log.jsonl`` and passes them on; to a store when a stage ends or something fails."""
 
     def __init__(self, layout: RunLayout, inner: Progress) -> None:
         self._path = layout.file("log.jsonl")
         self._inner = inner
+        self._held: list[str] = []
 
     def _write(self, event: str, stage: Stage, **facts: Any) -> None:
-        if storage.is_remote(self._path):
-            return
-        with Path(self._path).open("a", encoding="utf-8") as file:
-            file.write(
-                canonical_json({"time": time.time(), "event": event, "stage": stage.id, **facts}) + "\n"
-            )
+        entry = {"time": time.time(), "event": event, "stage": stage.id, **facts}
+        self._held.append(canonical_json(entry) + "\n")
+        if not storage.is_remote(self._path) or event not in ("stage_started", "task_done"):
+            storage.append(self._path, "".join(self._held).encode("utf-8", "surrogateescape"))
+            self._held.clear()
 
     def stage_started(self, stage: Stage, done: int) -> None:
         self._write("stage_started", stage, tasks=stage.tasks, done=done)

@@ -1,7 +1,8 @@
 """Where bytes live: local paths and any fsspec URL behind the same few functions.
 
 A file exists complete or not at all. On a local disk a commit is write, fsync, rename; on an object store it
-is the put that closes the upload. Nothing here relies on listing being up to date: what exists is asked by name.
+is one put (or the completion of a put in parts) of what lies whole in a temporary file here, and a comparison of
+what the store then holds. Nothing here relies on listing being up to date: what exists is asked by name.
 """
 
 from __future__ import annotations
@@ -11,14 +12,19 @@ import hashlib
 import io
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO
 
-import fsspec
-
+from corpusforge import objects
 from corpusforge.errors import UsageError
+from corpusforge.object_reader import open_object
+from corpusforge.redaction import redacted
+
+HELD_BYTES = 1 << 20
+"""What a file on its way to a store holds in memory; more goes to an unnamed temporary file."""
 
 
 def is_remote(location: str) -> bool:
@@ -35,10 +41,30 @@ def join(location: str, *parts: str) -> str:
     return "/".join([location.rstrip("/"), *parts])
 
 
-def open_read(location: str) -> BinaryIO:
-    """Open for streaming reads. Raises `OSError` where there is nothing."""
+def check_output(location: str) -> None:
+    """Raise `UsageError` for a place that the processes of a run cannot write to together."""
+    protocol = objects.protocol_of(location) if is_remote(location) else "file"
+    if protocol == "memory":
+        raise UsageError(
+            f"{location}: memory:// lies in one process, a run has several; use a folder or a store"
+        )
+    if protocol in ("http", "https", "data", "zip", "tar"):
+        raise UsageError(f"{redacted(location)}: {protocol}:// cannot be written to")
     if is_remote(location):
-        return cast(BinaryIO, fsspec.open(location, "rb").open())
+        try:
+            objects.filesystem(location)
+        except (ImportError, ValueError) as error:
+            raise UsageError(f"{redacted(location)}: {error}") from error
+
+
+def open_read(location: str, size: int | None = None) -> BinaryIO:
+    """Open for reading and seeking. Raises `OSError` where there is nothing.
+
+    Of a store, ranges are read and tried again; what is read there later raises `StorageError` and no `OSError`.
+    `size`: bytes of the file, or up to where it is read, when that is known: then a store is not asked for it.
+    """
+    if is_remote(location):
+        return open_object(location, size)
     return _local(location).open("rb")
 
 
@@ -49,19 +75,13 @@ def read_bytes(location: str) -> bytes:
 
 
 def exists(location: str) -> bool:
-    """Whether a file or folder of that name exists now."""
-    if is_remote(location):
-        filesystem, path = fsspec.core.url_to_fs(location)
-        return bool(filesystem.exists(path))
-    return _local(location).exists()
+    """Whether a file or folder of that name exists now. Raises `StorageError` when a store does not say."""
+    return objects.exists(location) if is_remote(location) else _local(location).exists()
 
 
 def size(location: str) -> int:
     """Bytes of a file."""
-    if is_remote(location):
-        filesystem, path = fsspec.core.url_to_fs(location)
-        return int(filesystem.size(path))
-    return _local(location).stat().st_size
+    return int(objects.info(location)["size"]) if is_remote(location) else _local(location).stat().st_size
 
 
 def holds(location: str, bytes_expected: int) -> bool:
@@ -107,29 +127,69 @@ class HashingFile(io.RawIOBase):
         return self._digest.hexdigest()
 
 
-@contextmanager
-def commit(location: str) -> Iterator[HashingFile]:
-    """Write a file that appears complete under its name when the block ends without an exception.
+class PendingFile(HashingFile):
+    """A file being written that appears complete under its name at `commit`, and never before.
 
-    Two attempts at the same task write under different temporary names; the last rename wins, and both wrote
-    the same bytes.
+    Two attempts at the same task write under different temporary names (of a store: to a temporary file here, and
+    one put at the end); the last one wins, and both wrote the same bytes. As a context it is committed at the end
+    of a block without an exception, and discarded by any exception.
     """
-    if is_remote(location):
-        with fsspec.open(location, "wb") as raw:
-            yield HashingFile(raw)
-        return
-    path = _local(location)
-    make_folder(path.parent)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}.tmp")
+
+    def __init__(self, location: str) -> None:
+        self._location = location
+        self._temporary: Path | None = None
+        self.pending = True
+        """Neither committed nor discarded yet."""
+        if is_remote(location):
+            self._md5 = hashlib.md5(usedforsecurity=False)
+            super().__init__(tempfile.SpooledTemporaryFile(HELD_BYTES))  # noqa: SIM115 - closed with this file
+            return
+        path = _local(location)
+        make_folder(path.parent)
+        self._temporary = path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}.tmp")
+        super().__init__(self._temporary.open("wb"))
+
+    def write(self, data: Any) -> int:
+        """Write all of `data`."""
+        if self._temporary is None:
+            self._md5.update(data)
+        return super().write(data)
+
+    def commit(self) -> None:
+        """Make the file durable and give it its name. Raises `StorageError` when a store does not take it."""
+        try:
+            if self._temporary is None:
+                objects.put(self._location, self._raw, self.bytes_written, self._md5.hexdigest())
+                self._raw.close()
+            else:
+                self._raw.flush()
+                os.fsync(self._raw.fileno())
+                self._raw.close()
+                self._temporary.replace(_local(self._location))
+                _sync_folder(self._temporary.parent)
+            self.pending = False
+        finally:
+            self.discard()
+
+    def discard(self) -> None:
+        """Forget what was written, unless it was committed."""
+        if self.pending:
+            self.pending = False
+            self._raw.close()
+            if self._temporary is not None:
+                self._temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def commit(location: str) -> Iterator[PendingFile]:
+    """Write a file that appears complete under its name when the block ends without an exception."""
+    file = PendingFile(location)
     try:
-        with temporary.open("wb") as raw:
-            yield HashingFile(raw)
-            raw.flush()
-            os.fsync(raw.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    _sync_folder(path.parent)
+        yield file
+    except BaseException:
+        file.discard()
+        raise
+    file.commit()
 
 
 def commit_bytes(location: str, data: bytes) -> str:
@@ -139,12 +199,33 @@ def commit_bytes(location: str, data: bytes) -> str:
     return file.sha256
 
 
+def append(location: str, data: bytes) -> None:
+    """Add to a log that people read. Only for its one writer: a store has the object written anew.
+
+    On a local disk the last line may be torn by a crash.
+    """
+    if is_remote(location):
+        known = read_bytes(location) if exists(location) else b""
+        commit_bytes(location, known + data)
+        return
+    path = _local(location)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("ab") as file:
+        file.write(data)
+
+
 def remove_temporary(location: str) -> None:
     """Remove what interrupted commits left below a local folder. Only for who holds the folder's lock."""
     if is_remote(location):
         return
     for path in _local(location).rglob(".*.tmp"):
         path.unlink(missing_ok=True)
+
+
+def prepare_folder(location: str) -> None:
+    """Make a folder where stores have folders: on a local disk."""
+    if not is_remote(location):
+        make_folder(_local(location))
 
 
 def make_folder(folder: Path) -> None:
@@ -167,11 +248,8 @@ def _sync_folder(folder: Path) -> None:
 def remove_tree(location: str) -> None:
     """Remove a folder and all below it; nothing happens when it is not there."""
     if is_remote(location):
-        filesystem, path = fsspec.core.url_to_fs(location)
-        if filesystem.exists(path):
-            filesystem.rm(path, recursive=True)
-        return
-    if _local(location).exists():
+        objects.remove_tree(location)
+    elif _local(location).exists():
         shutil.rmtree(_local(location))
 
 
@@ -183,14 +261,17 @@ def list_input(pattern: str, suffixes: tuple[str, ...]) -> list[tuple[str, str, 
 
     Raises `UsageError` when nothing matches.
     """
-    found = _list_remote(pattern, suffixes) if is_remote(pattern) else _list_local(pattern, suffixes)
+    if is_remote(pattern):
+        listed = objects.list_objects(pattern, suffixes)
+        found = [(path, location, int(facts["size"] or 0)) for path, location, facts in listed]
+    else:
+        found = _list_local(pattern, suffixes)
     if not found:
-        raise UsageError(
-            f"input {pattern!r} matches no file (wanted endings: {', '.join(suffixes) or 'any'})"
-        )
+        wanted = ", ".join(suffixes) or "any"
+        raise UsageError(f"input {redacted(pattern)!r} matches no file (wanted endings: {wanted})")
     for path, _, _ in found:
         if not path.isascii() and path != path.encode("utf-8", "replace").decode("utf-8"):
-            raise UsageError(f"input {pattern!r}: the name {path!r} is not UTF-8; rename the file")
+            raise UsageError(f"input {redacted(pattern)!r}: the name {path!r} is not UTF-8; rename the file")
     return sorted(found)
 
 
@@ -217,21 +298,3 @@ def _before_wildcard(parts: tuple[str, ...]) -> Iterator[str]:
         if glob.has_magic(part):
             return
         yield part
-
-
-def _list_remote(pattern: str, suffixes: tuple[str, ...]) -> list[tuple[str, str, int]]:
-    filesystem, path = fsspec.core.url_to_fs(pattern)
-    if glob.has_magic(path):
-        root = "/".join(_before_wildcard(tuple(path.split("/"))))
-        details = filesystem.glob(path, detail=True)
-    elif filesystem.isfile(path):
-        root, details = path.rsplit("/", 1)[0], {path: filesystem.info(path)}
-    else:
-        root = path.rstrip("/")
-        everything = filesystem.find(path, detail=True)
-        details = {name: info for name, info in everything.items() if name.endswith(suffixes or ("",))}
-    return [
-        (name[len(root) :].lstrip("/"), str(filesystem.unstrip_protocol(name)), int(info["size"]))
-        for name, info in details.items()
-        if info["type"] == "file"
-    ]

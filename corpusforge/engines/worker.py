@@ -26,8 +26,9 @@ def main(connection: Connection, plan_file: str, root: str, heartbeat_file: str)
 
     pa.set_cpu_count(1)
     from corpusforge import registry
-    from corpusforge.errors import CorpusforgeError
+    from corpusforge.errors import CorpusforgeError, StorageError
     from corpusforge.heartbeat import SharedHeartbeat
+    from corpusforge.redaction import redacted
     from corpusforge.tasks.body import execute
     from corpusforge.tasks.context import TaskContext
 
@@ -46,10 +47,12 @@ def main(connection: Connection, plan_file: str, root: str, heartbeat_file: str)
         try:
             execute(stage.body, TaskContext(plan, root, stage, number, heartbeat))
             answer = ("done", "")
+        except StorageError:
+            answer = ("failed", redacted(traceback.format_exc(limit=-8)))  # the store may do better next time
         except CorpusforgeError as error:
             answer = ("refused", (error.exit_status, str(error)))
         except Exception:
-            answer = ("failed", traceback.format_exc(limit=-8))
+            answer = ("failed", redacted(traceback.format_exc(limit=-8)))
         heartbeat.done()
         heartbeat.step = ""
         sys.stdout.flush()

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from corpusforge.errors import UsageError
 from corpusforge.kernels.phrases import Phrases, count_phrases
+from corpusforge.local_copies import local_folder
 
 Int64 = npt.NDArray[np.int64]
 
@@ -24,7 +25,7 @@ def list_files(path: str) -> dict[str, Path]:
     A folder is read in LDNOOBW's layout: files `en`, `fr`, …; an ending ".txt" is no part of the code. Raises
     `UsageError` when there is none.
     """
-    place = Path(path)
+    place = local_folder(path, ("*",))
     if place.is_file():
         return {ANY_LANGUAGE: place}
     if not place.is_dir():

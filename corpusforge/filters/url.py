@@ -18,6 +18,7 @@ import numpy as np
 from pydantic import Field
 
 from corpusforge.errors import UsageError
+from corpusforge.local_copies import local_folder
 from corpusforge.sources.urls import host_of, surt
 from corpusforge.step import LiveRows, MapStep, Measured, Rule, RunContext, Signal, StepParameters
 
@@ -52,7 +53,7 @@ def list_files(blocklists: Sequence[str], categories: Sequence[str] | None) -> l
     """Find the list files, sorted within each of `blocklists`. Raises `UsageError` for one that holds none."""
     files: list[Path] = []
     for name in blocklists:
-        path = Path(name)
+        path = local_folder(name, _FILES)
         if path.is_file():
             files.append(path)
             continue

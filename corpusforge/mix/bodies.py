@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
-from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -268,8 +267,8 @@ class RowsBody(Body):
 
     def _documents(self, task: TaskContext, tokens: Tokens, vocabulary_size: int) -> list[WrittenFile]:
         """The shard's kept documents one after the other, each with its end token."""
-        folder = Path(task.layout.file("shards", "documents"))
-        storage.make_folder(folder)
+        folder = task.layout.file("shards", "documents")
+        storage.prepare_folder(folder)
         if len(tokens.lengths) == 0:
             return []
         with MegatronWriter(folder, number(task.number), vocabulary_size) as writer:
@@ -310,8 +309,8 @@ class ShardBody(Body):
     def run(self, task: TaskContext) -> TaskResult:
         """Write rows as they come; count cells and padding from the rows themselves."""
         result = TaskResult()
-        folder = Path(task.layout.file("shards", "packed", number(task.number)))
-        storage.make_folder(folder)
+        folder = task.layout.file("shards", "packed", number(task.number))
+        storage.prepare_folder(folder)
         writer = MdsWriter(folder, packed_columns(self.token_type, {"source": "str"}))
         counts = {"rows": 0, "cells": 0, "padding": 0}
         sources: dict[str, int] = {}

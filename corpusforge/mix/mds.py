@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from corpusforge import storage
 from corpusforge.mix.files import WrittenFile, write_atomically
 
 SIZE_LIMIT = 1 << 26
@@ -90,20 +91,23 @@ def _decode(data: memoryview, encoding: str) -> Any:
 
 
 class MdsWriter:
-    """Writes samples to a directory in shards of at most `size_limit` bytes (one sample may pass it).
+    """Writes samples to a directory, a local one or a URL, in shards of at most `size_limit` bytes (one sample may
+    pass it).
 
     `columns` maps names to encodings: "ndarray:<type>" (one dimension), "str", "int", "bytes". The shards are
     committed one by one, `index.json` last, so a directory without an index is not a data set. At most one
     shard is in memory. Equal samples give equal bytes.
     """
 
-    def __init__(self, directory: Path, columns: Mapping[str, str], size_limit: int = SIZE_LIMIT) -> None:
+    def __init__(
+        self, directory: Path | str, columns: Mapping[str, str], size_limit: int = SIZE_LIMIT
+    ) -> None:
         for name, encoding in columns.items():
             if _array_type(encoding) is None and encoding not in ("str", "int", "bytes"):
                 raise ValueError(f"column {name!r} has the unknown encoding {encoding!r}")
         if not 1 <= size_limit < _OFFSET_LIMIT:
             raise ValueError(f"the size limit of a shard must lie in [1, 2^32), it is {size_limit}")
-        self.directory = directory
+        self.directory = str(directory)
         self._columns = sorted(columns.items())
         self._configuration: dict[str, Any] = {
             "version": 2,
@@ -148,7 +152,7 @@ class MdsWriter:
         if self._samples:
             self._flush()
         index = json.dumps({"version": 2, "shards": self._shards}, sort_keys=True).encode()
-        self._files.append(write_atomically(self.directory / INDEX_NAME, index))
+        self._files.append(write_atomically(storage.join(self.directory, INDEX_NAME), index))
         return self._files
 
     def _flush(self) -> None:
@@ -158,7 +162,7 @@ class MdsWriter:
         offsets += 4 + 4 * (count + 1) + len(self._header)
         head = np.array([count], "<u4").tobytes() + offsets.astype("<u4").tobytes() + self._header
         name = f"shard.{len(self._shards):05}.mds"
-        written = write_atomically(self.directory / name, head + b"".join(self._samples), count)
+        written = write_atomically(storage.join(self.directory, name), head + b"".join(self._samples), count)
         raw_data = {"basename": name, "bytes": written.bytes, "hashes": {"sha256": written.sha256}}
         self._shards.append({"samples": count, "raw_data": raw_data, "zip_data": None, **self._configuration})
         self._files.append(written)

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from corpusforge import storage
 from corpusforge.mix.files import AtomicFile, WrittenFile, write_atomically
 
 Int32 = npt.NDArray[np.int32]
@@ -40,9 +41,9 @@ class MegatronWriter:
     """
 
     def __init__(
-        self, directory: Path, prefix: str, vocabulary_size: int, size_limit: int | None = None
+        self, directory: Path | str, prefix: str, vocabulary_size: int, size_limit: int | None = None
     ) -> None:
-        self.directory = directory
+        self.directory = str(directory)
         self.prefix = prefix
         self._code = _UINT16 if vocabulary_size < UINT16_VOCABULARY else _INT32
         self._type = np.dtype(_TYPES[self._code])
@@ -77,7 +78,7 @@ class MegatronWriter:
         while first < len(lengths):
             last = self._fitting(offsets, first)
             if self._file is None:
-                self._file = AtomicFile(self.directory / f"{self._name()}.bin")
+                self._file = AtomicFile(storage.join(self.directory, f"{self._name()}.bin"))
             self._file.write(ids[offsets[first] : offsets[last]].astype(self._type).tobytes())
             self._lengths.append(lengths[first:last])
             first = last
@@ -113,7 +114,9 @@ class MegatronWriter:
         data = self._file.commit(len(lengths))
         self._file = None
         self._lengths = []
-        index = write_atomically(self.directory / f"{name}.idx", index_bytes(lengths, self._code))
+        index = write_atomically(
+            storage.join(self.directory, f"{name}.idx"), index_bytes(lengths, self._code)
+        )
         self._files += [data, index]
 
 

@@ -17,10 +17,13 @@ from pathlib import Path
 from typing import BinaryIO
 
 from corpusforge.errors import MissingModelError, UsageError
+from corpusforge.local_copies import local_folder, local_path
 from corpusforge.models.catalog import CATALOG
 
 LANGUAGE_MODELS = "lm"
 """Folder of the store that holds ``<language>/<language>.sp.model`` and ``.arpa``."""
+
+_MODEL_FILES = ("*.sp.model", "*.arpa", "*.arpa.bin")
 
 _LANGUAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}")
 
@@ -45,14 +48,14 @@ def models_folder() -> Path:
 
 
 def find(name_or_path: str) -> Path:
-    """Find a model by its name in the catalog, or a model file by its path.
+    """Find a model by its name in the catalog, or a model file by its path or URL (then a copy of it).
 
     Raises `MissingModelError`, with the command that gets the model, when it is not there, and when a file in
     the store does not have the hash of the catalog.
     """
     known = CATALOG.get(name_or_path)
     if known is None:
-        path = Path(name_or_path).expanduser()
+        path = local_path(name_or_path)
         if path.is_file():
             return path
         raise MissingModelError(
@@ -124,13 +127,13 @@ def language_model_folder(language: str) -> Path:
 
 
 def language_models(models: str) -> Mapping[str, LanguageModelFiles]:
-    """Find the perplexity models in a folder, or in the store for ``"store"``, in order of language.
+    """Find the perplexity models in a folder (a path or a URL), or in the store for ``"store"``, in order of language.
 
     A model is a pair ``<language>.sp.model`` and ``<language>.arpa`` (or ``<language>.arpa.bin``, the name of
     the KenLM binaries that CCNet published), in the folder or in a folder below it named like the language.
     Raises `MissingModelError` when there is none.
     """
-    folder = models_folder() / LANGUAGE_MODELS if models == "store" else Path(models).expanduser()
+    folder = models_folder() / LANGUAGE_MODELS if models == "store" else local_folder(models, _MODEL_FILES)
     found: dict[str, LanguageModelFiles] = {}
     for pieces in sorted([*folder.glob("*.sp.model"), *folder.glob("*/*.sp.model")]):
         language = pieces.name.removesuffix(".sp.model")

@@ -15,6 +15,7 @@ from corpusforge import kills, storage
 from corpusforge.exchange import RunBuilder, StoredSlice, merge_runs, write_run
 from corpusforge.heartbeat import Heartbeat
 from corpusforge.layout import RunLayout
+from corpusforge.local_copies import CommittedFiles
 from corpusforge.operations import ExchangeSpec
 from corpusforge.step import RunContext
 
@@ -55,15 +56,16 @@ class TaskContext:
         """Committed values and files of the folds and single tasks of earlier stages."""
         stages = {stage.id: stage for stage in self.plan.stages}
         values: dict[str, Any] = {}
-        files: dict[str, Path] = {}
+        files: dict[str, tuple[str, int, str]] = {}
         for name, stage_id in self.plan.values.items():
             if stages[stage_id].index >= self.stage.index:
                 continue
             manifest = self.layout.read_manifest(stage_id, 0)
             values[name] = manifest["value"]
-            for file in manifest["files"]:
-                files[f"{name}/{file}"] = Path(self.layout.task_file(stage_id, 0, file))
-        return RunContext(self.plan.seed, values, files, self.heartbeat)
+            for file, facts in manifest["files"].items():
+                location = self.layout.task_file(stage_id, 0, file)
+                files[f"{name}/{file}"] = (location, facts["bytes"], facts["sha256"])
+        return RunContext(self.plan.seed, values, CommittedFiles(files), self.heartbeat)
 
     def manifests(self, stage_id: str, tasks: int) -> Iterator[dict[str, Any]]:
         """Manifests of all tasks of an earlier stage, in order."""
@@ -123,22 +125,6 @@ def run_offsets(file: BinaryIO, partitions: int) -> npt.NDArray[np.uint64]:
     """Where the runs of a file stand: uint64[partitions + 1] byte offsets, read from the file's end."""
     file.seek(-8 * (partitions + 1), io.SEEK_END)
     return np.frombuffer(file.read(8 * (partitions + 1)), "<u8")
-
-
-def moved_runs_of(plan: Plan, root: str, name: str, task: int) -> Iterator[tuple[int, bytes]]:
-    """What an engine moves for one producer task of an exchange: (partition, run bytes), runs that have rows.
-
-    A reducer's task is given the runs of its partition as local files, in the order of the producers' numbers.
-    """
-    info = plan.exchanges[name]
-    location = RunLayout(root).task_file(info.producer, task, _runs_name(name))
-    with storage.open_read(location) as file:
-        offsets = run_offsets(file, info.partitions)
-        for partition in range(info.partitions):
-            start, end = int(offsets[partition]), int(offsets[partition + 1])
-            if end > start:
-                file.seek(start)
-                yield partition, file.read(end - start)
 
 
 def exchange_facts(files: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, int]]:
