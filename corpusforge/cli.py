@@ -42,9 +42,11 @@ def _mount() -> None:
     from corpusforge.models.commands import app as models_app
     from corpusforge.report.plan_command import plan
     from corpusforge.sample.command import sample
+    from corpusforge.tokenize.command import app as tokenizer_app
     from corpusforge.train.command import app as train_app
 
     app.add_typer(models_app, name="models")
+    app.add_typer(tokenizer_app, name="tokenizer")
     app.add_typer(train_app, name="train")
     app.command()(sample)
     app.command()(cloud.attach)
