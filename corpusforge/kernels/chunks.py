@@ -10,18 +10,29 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit, types
 
+from corpusforge.kernels.hash64 import SEQUENCE
+from corpusforge.kernels.word_table import eight_bytes
+
 Bytes = npt.NDArray[np.uint8]
 Int64 = npt.NDArray[np.int64]
 UInt32 = npt.NDArray[np.uint32]
+UInt64 = npt.NDArray[np.uint64]
+Table = npt.NDArray[np.uint64]
 
 _bytes = types.Array(types.uint8, 1, "C", readonly=True)
 _int64 = types.Array(types.int64, 1, "C", readonly=True)
 _int32 = types.Array(types.int32, 1, "C", readonly=True)
+_blocks = types.Array(types.uint64, 1, "C", readonly=True)
+_table = types.Array(types.uint64, 2, "C")
 
 _SPACE = 0x20
 _LINE_FEED = 0x0A
-_MAXIMUM_PROBES = 64
-_MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
+_MAXIMUM_PROBES = 16
+_NUMBER_BITS = np.uint64(32)
+_ALL_BITS = np.uint64(0xFFFFFFFFFFFFFFFF)
+
+KEY_BYTES = 24
+"""Longest chunk that the table of chunks holds."""
 
 
 @njit(types.boolean(_bytes, types.int64, types.int64), cache=True, nogil=True)
@@ -62,55 +73,73 @@ def split_chunks(data: Bytes, offsets: Int64) -> tuple[Int64, Int64]:
     return index, starts
 
 
-@njit(types.boolean(_bytes, types.int64, types.int64, types.int64), cache=True, nogil=True)
-def _equal(data: Bytes, left: int, right: int, size: int) -> bool:
-    for place in range(size):  # noqa: SIM110
-        if data[left + place] != data[right + place]:
-            return False
-    return True
+@njit(types.uint64(_blocks, types.int64, types.int64), cache=True, nogil=True)
+def _up_to_eight_bytes(blocks: UInt64, at: int, count: int) -> np.uint64:
+    """Bytes ``at:at + count``, the first one lowest; at most eight, none for a count below 1."""
+    if count <= 0:
+        return np.uint64(0)
+    value = eight_bytes(blocks, at)
+    return np.uint64(value & (_ALL_BITS >> np.uint64(64 - 8 * min(count, 8))))
 
 
-@njit(types.Tuple((types.int64[::1], types.int64[::1]))(_bytes, _int64), cache=True, nogil=True)
-def number_chunks(data: Bytes, starts: Int64) -> tuple[Int64, Int64]:
-    """Number the distinct chunks: (number int64[c] of each chunk, first int64[d] chunk of each number).
+@njit(
+    types.Tuple((types.int64[::1], types.int64[::1], types.int64[::1]))(_blocks, _int64, _table, types.int64),
+    cache=True,
+    nogil=True,
+)
+def find_chunks(blocks: UInt64, starts: Int64, table: Table, held: int) -> tuple[Int64, Int64, Int64]:
+    """Look c chunks up in a table that is kept from batch to batch: (numbers int64[c], new int64[], others int64[]).
 
-    Bytes are compared, so no two different chunks share a number. Where many hashes collide a chunk may get a
-    number of its own although an equal one has another: hostile text costs the cache, not the time.
+    `blocks` are the bytes as `corpusforge.kernels.word_table.as_blocks` gives them. The table has `held` chunks,
+    numbered from 0 in the order in which they came; those of this batch are entered, and `new` says which chunks
+    they are. A row holds up to `KEY_BYTES` bytes of a chunk, and its length and number plus one, so a hit needs no
+    further check. `others` are longer, or find the table full or their row far away: they have the numbers
+    -1, -2, … in their order.
     """
     chunks = len(starts) - 1
-    size = 16
-    while size < 2 * chunks:
-        size *= 2
-    table = np.full(size, -1, np.int64)
     numbers = np.empty(chunks, np.int64)
-    firsts = np.empty(chunks, np.int64)
-    distinct = np.int64(0)
+    new = np.empty(chunks, np.int64)
+    others = np.empty(chunks, np.int64)
+    first = held
+    unknown = 0
+    last = np.uint64(len(table) - 1)
+    most = len(table) - (len(table) >> 2)
     for chunk in range(chunks):
-        length = starts[chunk + 1] - starts[chunk]
-        value = np.uint64(length)
-        for place in range(starts[chunk], starts[chunk + 1]):
-            value = (value ^ np.uint64(data[place])) * _MULTIPLIER
-            value ^= value >> np.uint64(29)
-        slot = np.int64(value & np.uint64(size - 1))
-        number = np.int64(-1)
-        for _ in range(_MAXIMUM_PROBES):
-            candidate = table[slot]
-            if candidate < 0:
-                table[slot] = distinct
-                break
-            other = firsts[candidate]
-            if starts[other + 1] - starts[other] == length and _equal(
-                data, starts[other], starts[chunk], length
-            ):
-                number = candidate
-                break
-            slot = (slot + 1) & (size - 1)
+        begin = starts[chunk]
+        length = starts[chunk + 1] - begin
+        number = -1
+        if length <= KEY_BYTES:
+            low = _up_to_eight_bytes(blocks, begin, length)
+            middle = _up_to_eight_bytes(blocks, begin + 8, length - 8)
+            high = _up_to_eight_bytes(blocks, begin + 16, length - 16)
+            size = np.uint64(length) << _NUMBER_BITS
+            value = ((low * SEQUENCE + middle) * SEQUENCE + high + size) * SEQUENCE
+            slot = np.int64((value ^ (value >> np.uint64(32))) & last)
+            for _ in range(_MAXIMUM_PROBES):
+                state = table[slot, 3]
+                if state == 0:
+                    if held < most:
+                        table[slot, 0], table[slot, 1], table[slot, 2] = low, middle, high
+                        table[slot, 3] = size | np.uint64(held + 1)
+                        number = held
+                        new[held - first] = chunk
+                        held += 1
+                    break
+                if (
+                    table[slot, 0] == low
+                    and table[slot, 1] == middle
+                    and table[slot, 2] == high
+                    and (state >> _NUMBER_BITS) << _NUMBER_BITS == size
+                ):
+                    number = int(state - size) - 1
+                    break
+                slot = np.int64((slot + 1) & last)
         if number < 0:
-            number = distinct
-            firsts[distinct] = chunk
-            distinct += np.int64(1)
+            others[unknown] = chunk
+            unknown += 1
+            number = -unknown
         numbers[chunk] = number
-    return numbers, firsts[:distinct].copy()
+    return numbers, new[: held - first].copy(), others[:unknown].copy()
 
 
 @njit(

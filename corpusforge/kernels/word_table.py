@@ -94,7 +94,7 @@ def is_space(byte: int) -> bool:
 
 
 @njit(types.uint64(READ_UINT64, types.int64), cache=True, nogil=True)
-def _eight_bytes(blocks: UInt64, at: int) -> np.uint64:
+def eight_bytes(blocks: UInt64, at: int) -> np.uint64:
     """Bytes ``at:at + 8``, the first one lowest."""
     shift = np.uint64((at & 7) * 8)
     # Two shifts, as one by 64 is not defined.
@@ -181,7 +181,7 @@ def find_words(
             first = second = third = fourth = np.uint64(0)
             size = np.int64(8)
             while size == 8 and at < end:
-                block = _eight_bytes(blocks, at)
+                block = eight_bytes(blocks, at)
                 size = min(np.int64(_bytes_before_space(block, only_space)), end - at)
                 if size == 0:
                     break

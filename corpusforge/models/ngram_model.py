@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -23,6 +24,7 @@ from corpusforge.kernels.word_table import as_blocks, find_words, keep_used, str
 from corpusforge.models.arpa import SPECIAL_WORDS, UNKNOWN_MISSING, read_header
 from corpusforge.models.normalization import Normalization, normalize
 from corpusforge.models.train_lm import as_words
+from corpusforge.tokenize.merges import merge_table
 from corpusforge.tokenize.model_file import (
     BYTE,
     CONTROL,
@@ -43,6 +45,8 @@ CACHE_SLOTS = 1 << 18
 
 _POOL = 1 << 23
 """Ids that are held before the table is thinned out."""
+
+_PLAIN = re.compile("[!-~]+")
 
 _SEPARATOR = "\ue000"
 """A character for private use: parts words that are normalized together, and is nothing to the rules."""
@@ -152,8 +156,10 @@ class PieceIds:
         self._processor: Any = SentencePieceProcessor(model_proto=pieces)
         self._model = model
         self._normalization = normalization
-        self._id_of_piece = _ids_of_pieces(read_model_file(pieces), model)
-        self.words_are_independent = _words_are_independent(read_model_file(pieces), self._processor)
+        file = read_model_file(pieces)
+        self._id_of_piece = _ids_of_pieces(file, model)
+        self.words_are_independent = _words_are_independent(file, self._processor)
+        self._table = merge_table(file) if self.words_are_independent and _leaves_ascii(file) else None
         slots = CACHE_SLOTS if self.words_are_independent else 0
         self._keys = np.zeros((slots, 4), np.uint64)
         self._used = np.zeros(slots, np.uint8)
@@ -214,11 +220,9 @@ class PieceIds:
 
     def _encode(self, texts: list[str]) -> tuple[Int32, Int32, Int32]:
         """Ids of all texts, and how many ids and pieces each has."""
-        encoded = self._processor.encode(texts, out_type=int, num_threads=1) if texts else []
-        lists = pa.array(encoded, pa.large_list(pa.int32()))
-        offsets = lists.offsets.to_numpy()
+        pieces_of, offsets = self._pieces_of(texts)
         pieces = np.diff(offsets).astype(np.int32)
-        ids = self._id_of_piece[lists.values.to_numpy()]
+        ids = self._id_of_piece[pieces_of]
         odd = np.unique(np.searchsorted(offsets, np.flatnonzero(ids < 0), side="right") - 1)
         if not len(odd):
             return ids, pieces, pieces
@@ -241,6 +245,32 @@ class PieceIds:
             joined[first : first + len(words)] = words
         return joined, counts, pieces
 
+    def _pieces_of(self, texts: list[str]) -> tuple[Int32, Int64]:
+        """Pieces int32[t] of all texts, and where those of each begin; plain words go without the library."""
+        if self._table is None:
+            return self._by_library(texts)
+        plain = np.array([_PLAIN.fullmatch(text) is not None for text in texts], np.bool_)
+        words = [text.encode() for text in texts]
+        ends = np.cumsum([len(word) for word in words], dtype=np.int64)
+        starts = ends - np.array([len(word) for word in words], np.int64)
+        data = np.frombuffer(b"".join(words), np.uint8)
+        chosen = np.flatnonzero(plain)
+        ids, offsets, encoded = self._table.encode(data, starts[chosen], ends[chosen], 0)
+        plain[chosen[~encoded]] = False
+        more, more_offsets = self._by_library([texts[number] for number in np.flatnonzero(~plain)])
+        counts = np.zeros(len(texts), np.int64)
+        firsts = np.zeros(len(texts), np.int64)
+        counts[chosen], firsts[chosen] = np.diff(offsets), offsets[:-1]
+        counts[~plain], firsts[~plain] = np.diff(more_offsets), more_offsets[:-1] + len(ids)
+        joined = np.concatenate([[0], np.cumsum(counts)])
+        places = np.repeat(firsts - joined[:-1], counts) + np.arange(joined[-1])
+        return np.concatenate([ids, more])[places], joined
+
+    def _by_library(self, texts: list[str]) -> tuple[Int32, Int64]:
+        encoded = self._processor.encode(texts, out_type=int, num_threads=1) if texts else []
+        lists = pa.array(encoded, pa.large_list(pa.int32()))
+        return lists.values.to_numpy(), lists.offsets.to_numpy()
+
     def _thin_out(self) -> None:
         """Keep the words that were met more than once since the last time, and their ids."""
         keys = np.zeros_like(self._keys)
@@ -262,6 +292,11 @@ def _ids_of_pieces(file: ModelFile, model: NgramModel) -> Int32:
         ],
         np.int32,
     )
+
+
+def _leaves_ascii(file: ModelFile) -> bool:
+    """Whether the model's normalizer is known to leave printable ASCII characters other than space as they are."""
+    return not file.rewrites or file.normalization in ("nmt_nfkc", "nfkc")
 
 
 def _words_are_independent(file: ModelFile, processor: Any) -> bool:

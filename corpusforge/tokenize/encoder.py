@@ -1,21 +1,24 @@
 """Encoding texts with a SentencePiece model, in batches, each distinct word once.
 
-Where a model's chunks are independent (see `corpusforge.tokenize.model_file`), a batch is cut into chunks,
-SentencePiece encodes the distinct ones, and their tokens are put together: the result is equal, token for
-token. Other models encode whole texts.
+Where a model's chunks are independent (see `corpusforge.tokenize.model_file`), a batch is cut into chunks, the
+distinct ones are merged by `corpusforge.kernels.bpe`, and their tokens are put together: the result is equal to
+SentencePiece's, token for token. With other models SentencePiece encodes whole texts.
 """
 
 from __future__ import annotations
 
 import hashlib
+from threading import Lock
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from corpusforge.kernels.chunks import join_tokens, number_chunks, split_chunks
+from corpusforge.kernels.chunks import join_tokens, split_chunks
 from corpusforge.texts import Texts
+from corpusforge.tokenize.chunk_cache import ChunkCache
+from corpusforge.tokenize.merges import MergeTable, merge_table
 from corpusforge.tokenize.model_file import read_model_file, without_dummy_prefix
 
 Int64 = npt.NDArray[np.int64]
@@ -29,7 +32,7 @@ class Encoder:
     """Encodes texts with a SentencePiece model given as bytes.
 
     Ids that the model does not have are -1. Raises `corpusforge.errors.UsageError` for bytes that are not a
-    model. One thread; nothing is kept between batches, so a batch's result depends on the batch alone.
+    model. One thread; the tokens of chunks are kept between batches, which changes no result.
     """
 
     def __init__(self, model: bytes, whole_texts: bool = False) -> None:
@@ -40,8 +43,12 @@ class Encoder:
         self.sha256 = hashlib.sha256(model).hexdigest()
         self._processor: Any = SentencePieceProcessor(model_proto=model)
         self._inner: Any = None
+        self._table: MergeTable | None = None
+        self._cache = ChunkCache()
+        self._lock = Lock()
         if self.file.chunks_are_independent and not whole_texts:
             self._inner = SentencePieceProcessor(model_proto=without_dummy_prefix(model))
+            self._table = merge_table(self.file)
         self.vocabulary_size: int = self._processor.vocab_size()
         self.bos_id: int = self._processor.bos_id()
         self.eos_id: int = self._processor.eos_id()
@@ -77,18 +84,33 @@ class Encoder:
 
     def _encode_chunks(self, texts: Texts, final: int) -> tuple[npt.NDArray[np.uint32], Int64]:
         index, starts = split_chunks(texts.data, texts.offsets)
-        numbers, firsts = number_chunks(texts.data, starts)
-        inner_ids, inner_offsets = _encode_all(self._inner, texts.data, starts[firsts], starts[firsts + 1])
-        # Only the first chunk of a text has the dummy prefix; it is encoded by the model as it stands.
+        # Only the first chunk of a text has the dummy prefix.
         leading = index[:-1][np.diff(index) > 0]
-        first_ids, first_offsets = _encode_all(
-            self._processor, texts.data, starts[leading], starts[leading + 1]
-        )
-        numbers[leading] = len(firsts) + np.arange(len(leading))
-        ids = np.concatenate([inner_ids, first_ids])
-        offsets = np.concatenate([inner_offsets, first_offsets[1:] + inner_offsets[-1]])
-        tokens, lengths = join_tokens(index, numbers, ids, offsets, final)
+        with self._lock:
+            numbers, wanted = self._cache.find(texts.data, starts)
+            try:
+                chosen = np.concatenate([wanted, leading])
+                ids, offsets = self._encode_some(texts, starts[chosen], starts[chosen + 1], len(wanted))
+            except BaseException:
+                self._cache.clear()  # it must not hold chunks whose tokens are missing
+                raise
+            ids, offsets, first = self._cache.put(ids, offsets)
+            numbers[leading] = first + len(wanted) + np.arange(len(leading))
+            tokens, lengths = join_tokens(index, numbers, ids, offsets, final)
         return tokens, lengths
+
+    def _encode_some(
+        self, texts: Texts, starts: Int64, ends: Int64, leading: int
+    ) -> tuple[npt.NDArray[np.int32], Int64]:
+        """Encode chunks; from number `leading` on they begin a text."""
+        if self._table is not None:
+            first_prefixed = leading if self.file.dummy_prefix else len(starts)
+            ids, offsets, encoded = self._table.encode(texts.data, starts, ends, first_prefixed)
+            if encoded.all():
+                return ids, offsets
+        inner = _encode_all(self._inner, texts.data, starts[:leading], ends[:leading])
+        first = _encode_all(self._processor, texts.data, starts[leading:], ends[leading:])
+        return np.concatenate([inner[0], first[0]]), np.concatenate([inner[1], first[1][1:] + inner[1][-1]])
 
 
 def _encode_all(

@@ -6,6 +6,7 @@ is needed for the few fields that decide how texts may be encoded.
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -31,6 +32,12 @@ class ModelFile:
     normalizes: bool
     """Whether anything but writing U+2581 for spaces happens to a text before it is encoded."""
     dummy_prefix: bool
+    scores: tuple[float, ...]
+    """Of each piece; BPE merges into the piece of the highest score first."""
+    rewrites: bool
+    """Whether the normalizer has a map of characters."""
+    normalization: str = ""
+    """The name of that map."""
 
     @property
     def chunks_are_independent(self) -> bool:
@@ -59,7 +66,7 @@ def read_model_file(data: bytes) -> ModelFile:
     """
     try:
         return _read(data)
-    except (IndexError, ValueError, TypeError) as error:
+    except (IndexError, ValueError, TypeError, struct.error) as error:
         raise UsageError(f"not a SentencePiece model: {error}") from error
 
 
@@ -74,6 +81,7 @@ def without_dummy_prefix(data: bytes) -> bytes:
 
 def _read(data: bytes) -> ModelFile:
     pieces = []
+    scores: list[float] = []
     trainer: dict[int, int | bytes] = {}
     normalizer: dict[int, int | bytes] = {}
     for field, value in _fields(data):
@@ -83,6 +91,7 @@ def _read(data: bytes) -> ModelFile:
             if not isinstance(kind, int):
                 raise ValueError("a piece's type is not a number")
             pieces.append((_message(piece.get(1, b"")).decode("utf-8"), kind))
+            scores.append(struct.unpack("<f", _message(piece.get(2, bytes(4))))[0])
         elif field == 2:
             trainer.update(_fields(_message(value)))
         elif field == 3:
@@ -97,6 +106,9 @@ def _read(data: bytes) -> ModelFile:
         spaces_as_suffix=bool(trainer.get(24, 0)),
         normalizes=bool(normalizer.get(2)) or bool(normalizer.get(4, 1)) or not normalizer.get(5, 1),
         dummy_prefix=bool(normalizer.get(3, 1)),
+        scores=tuple(scores),
+        rewrites=bool(normalizer.get(2)),
+        normalization=_message(normalizer.get(1, b"")).decode("utf-8"),
     )
 
 

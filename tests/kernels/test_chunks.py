@@ -6,7 +6,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from corpusforge.kernels.chunks import join_tokens, number_chunks, split_chunks
+from corpusforge.kernels.chunks import KEY_BYTES, find_chunks, join_tokens, split_chunks
+from corpusforge.kernels.word_table import as_blocks
 from corpusforge.texts import Texts
 
 texts_strategy = st.lists(st.text(st.sampled_from("ab é\n▁▂"), max_size=25), max_size=6)
@@ -37,25 +38,29 @@ def test_chunks_equal_their_twin(strings: list[str]) -> None:
     assert found == [slow_chunks(string) for string in strings]
 
 
-@given(texts_strategy)
+@given(st.lists(st.lists(st.text("abé▁", min_size=1, max_size=30), max_size=30), max_size=4))
 @settings(max_examples=200, deadline=None)
-def test_equal_chunks_share_a_number(strings: list[str]) -> None:
-    texts = Texts.from_strings(strings)
-    _, starts = split_chunks(texts.data, texts.offsets)
-    chunks = [texts.data[begin:end].tobytes() for begin, end in zip(starts[:-1], starts[1:])]
-    numbers, firsts = number_chunks(texts.data, starts)
-    distinct = list(dict.fromkeys(chunks))
-    assert numbers.tolist() == [distinct.index(chunk) for chunk in chunks]
-    assert [chunks[first] for first in firsts] == distinct
+def test_equal_chunks_share_a_number_from_batch_to_batch(batches: list[list[str]]) -> None:
+    table = np.zeros((64, 4), np.uint64)
+    known: list[str] = []
+    for strings in batches:
+        texts = Texts.from_strings(strings)
+        numbers, new, others = find_chunks(as_blocks(texts.data), texts.offsets, table, len(known))
+        assert [strings[place] not in known for place in new] == [True] * len(new)
+        known += [strings[place] for place in new]
+        assert len(known) == len(set(known)) <= 48
+        assert [numbers[place] for place in others] == [-1 - at for at in range(len(others))]
+        for string, number in zip(strings, numbers.tolist()):
+            assert number < 0 or known[number] == string
+            assert number >= 0 or len(string.encode()) > KEY_BYTES or len(known) > 20
 
 
-def test_more_distinct_chunks_than_any_probe_meets() -> None:
-    texts = Texts.from_strings([" ".join(str(number) for number in range(50_000))] * 2)
-    index, starts = split_chunks(texts.data, texts.offsets)
-    numbers, firsts = number_chunks(texts.data, starts)
-    # The first chunk has no space before it, the others of both texts are the same.
-    assert len(firsts) == 50_000
-    assert np.array_equal(numbers[: index[1]], numbers[index[1] :])
+def test_a_full_table_takes_no_more() -> None:
+    texts = Texts.from_strings([str(number) for number in range(5000)] * 2)
+    table = np.zeros((1024, 4), np.uint64)
+    numbers, new, others = find_chunks(as_blocks(texts.data), texts.offsets, table, 0)
+    assert len(new) <= 768 == np.count_nonzero(table[:, 3])
+    assert len(others) == np.count_nonzero(numbers < 0) >= 2 * (5000 - 768)
 
 
 @given(

@@ -32,6 +32,10 @@ texts_strategy = st.lists(
     st.one_of(
         st.text(max_size=30),
         st.lists(st.sampled_from([*WORDS, " ", "  ", "\n", "\0", "\r", "▅", "🙂"]), max_size=12).map("".join),
+        # Chunks longer than the merges scan, and than the cache keeps.
+        st.lists(st.sampled_from(["the", "cat", "mat", "é", "12", "▁", "🙂"]), min_size=30, max_size=60).map(
+            "".join
+        ),
     ),
     max_size=6,
 )
@@ -61,6 +65,7 @@ def test_chunks_give_what_sentencepiece_gives(strings: list[str]) -> None:
         {"byte_fallback": False, "vocabulary_size": 300},
         {"model_type": "unigram", "vocabulary_size": 320},
         {"control_symbols": ["<fim>"]},
+        {"control_symbols": ["🙂"]},
     ],
 )
 @given(texts_strategy)
