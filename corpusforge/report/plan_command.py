@@ -120,11 +120,31 @@ def _show(out: Console, measured: Probe, projection: Projection, prices: Prices)
     table.add_row("storage", stored)
     table.add_row("cost", _cost(cost(projection, prices), projection, prices))
     out.print(table)
+    for note in _doubts(measured):
+        out.print(f"\n{note}", style="yellow", highlight=False)
     out.print(
         "\nDuplicates that only a larger input shows are not in the probe: exchanges of candidate pairs grow faster, "
         "kept text slower, than in proportion.",
         style="dim",
     )
+
+
+def _doubts(measured: Probe) -> list[str]:
+    """What makes this probe a poor one."""
+    found = []
+    shards = len(measured.shard_bytes)
+    if shards == 1:
+        found.append(
+            "One shard does not tell what a process does once (loading models and tables) from what each byte costs: "
+            "all of it is taken to grow with the input, so this is too much."
+        )
+    size = measured.input_bytes / shards
+    if size < SMALL_SHARD:
+        found.append(
+            f"The probe is not like the run if its shards are small ({_bytes(size)} each here): opening files and "
+            "starting tasks then weighs more than it will."
+        )
+    return found
 
 
 def _steps(projection: Projection) -> Table:

@@ -48,6 +48,18 @@ def test_few_shards_give_no_interval_and_own_prices_their_source() -> None:
     assert "EXAMPLE" not in text
 
 
+def test_what_makes_a_probe_a_poor_one_is_told() -> None:
+    stage = StageCost("read", "read", (9.0,), ({},), "")
+    probe = Probe((10**5,), 10**9, 10, (stage,), 10**5, {}, {"documents": 10}, None, 60.0, "hidden")
+    projection = project(probe, load_text(RECIPE, "r.yaml"), 10**9, 1, load_prices(None))
+    text = io.StringIO()
+    _show(Console(file=text, width=400), probe, projection, load_prices(None))
+    assert "One shard does not tell" in text.getvalue()
+    assert "its shards are small (100.0 kB each here)" in text.getvalue()
+    assert "not measured (hidden)" in text.getvalue()
+    assert "One shard" not in shown(load_prices(None), 2)
+
+
 @pytest.mark.slow
 def test_the_command(sample: Path, tmp_path: Path) -> None:
     recipe = tmp_path / "small.yaml"

