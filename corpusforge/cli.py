@@ -41,6 +41,7 @@ def main() -> None:
 def _mount() -> None:
     from corpusforge.models.commands import app as models_app
     from corpusforge.report.plan_command import plan
+    from corpusforge.report.tune_command import command as tune
     from corpusforge.sample.command import sample
     from corpusforge.tokenize.command import app as tokenizer_app
     from corpusforge.train.command import app as train_app
@@ -51,6 +52,7 @@ def _mount() -> None:
     app.command()(sample)
     app.command()(cloud.attach)
     app.command()(plan)
+    app.command("tune")(tune)
 
 
 def _file_trouble(error: OSError) -> str:

@@ -43,7 +43,7 @@ def render(report: Json, timings: Json | None = None, environment: Json | None =
         measured=numbers.measured,
         seconds=numbers.seconds,
         condition=lambda rule: numbers.condition(rule["signal"], rule["comparison"], rule["threshold"]),
-        script_hash=_script_hash,
+        script_hash=script_hash,
     )
     environment_.globals.update(percent=percent, bar=charts.bar, speed=numbers.speed, zip=zip)
     return environment_.get_template(TEMPLATE).render(
@@ -71,7 +71,7 @@ def _finalize(value: Any) -> Any:
     return value
 
 
-def _script_hash(script: str) -> str:
+def script_hash(script: str) -> str:
     """Give the source expression of Content Security Policy (level 2, 4.2.5) for an inline script."""
     return "sha256-" + base64.b64encode(hashlib.sha256(str(script).encode("utf-8")).digest()).decode("ascii")
 

@@ -425,3 +425,11 @@ def make_small_run(folder: Path, steps: str = STEPS) -> Path:
     output = folder / "run"
     load_text(steps, "small.yaml").run({"c4": [str(inputs)]}, output, workers=1)
     return output
+
+
+@pytest.fixture(scope="session")
+def tighter_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """As `small_run`, with two thresholds that drop more."""
+    steps = STEPS.replace("- gopher_quality\n", "- gopher_quality: {min_words: 70}\n")
+    steps = steps.replace("min_terminal_line_ratio: 0.3", "min_terminal_line_ratio: 0.9")
+    return make_small_run(tmp_path_factory.mktemp("tighter"), steps)
