@@ -14,15 +14,13 @@ import torch
 from corpusforge.errors import RunFailedError, UsageError
 
 FORMAT = 1
-LATEST = 2
-"""Checkpoints kept besides the one to rewind to."""
 
 
 class Checkpoints:
     """The files ``<step>.pt`` of a folder. One thread writes; `save` waits for the write before it."""
 
     def __init__(self, folder: Path, distance: int) -> None:
-        """`distance`: one checkpoint at least so many steps behind the newest is kept."""
+        """Kept are those of the last `distance` steps, and one before them."""
         self.folder, self._distance = folder, distance
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="checkpoint")
         self._pending: Future[None] | None = None
@@ -87,11 +85,9 @@ class Checkpoints:
 
     def _thin(self) -> None:
         steps = self.steps()
-        far = [step for step in steps if step <= steps[-1] - self._distance]
-        kept = {*steps[-LATEST:], *far[-1:]} if far else set(steps)
-        for step in steps:
-            if step not in kept:
-                self.path(step).unlink()
+        far = [step for step in steps[:-1] if step <= steps[-1] - self._distance]
+        for step in far[:-1]:
+            self.path(step).unlink()
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:
@@ -103,7 +99,7 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
         raise UsageError(f"there is no checkpoint {path}")
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
+    except (RuntimeError, OSError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
         raise RunFailedError(f"{path} is damaged or no checkpoint: {error}") from error
     if not isinstance(state, dict) or state.get("format") != FORMAT:
         raise RunFailedError(f"{path} is no checkpoint of this format ({FORMAT})")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 from collections.abc import Iterator
@@ -69,14 +70,11 @@ def joined(device: str) -> Iterator[World]:
     if size == 1:
         yield World(0, 1, place)
         return
-    begun = not distributed.is_initialized()
-    if begun:
+    if not distributed.is_initialized():
         distributed.init_process_group("nccl" if kind == "cuda" else "gloo")
-    try:
-        yield World(distributed.get_rank(), size, place)
-    finally:
-        if begun:
-            distributed.destroy_process_group()
+        # Not after each run: torchrun's processes can meet only once.
+        atexit.register(distributed.destroy_process_group)
+    yield World(distributed.get_rank(), size, place)
 
 
 class Objective(nn.Module):
@@ -133,17 +131,21 @@ class Parallel:
     def state(self, optimizers: list[torch.optim.Optimizer]) -> dict[str, Any]:
         """Copies of weights and optimizer state by name of the weight, whole, in memory of the CPU."""
         options = StateDictOptions(full_state_dict=True, cpu_offload=True)
-        state = {
-            "model": get_model_state_dict(self.model, options=options),
-            "optimizer": get_optimizer_state_dict(self.model, optimizers, options=options),
-        }
+        state = {"model": get_model_state_dict(self.model, options=options), "optimizer": {}}
+        # Asked for state that it does not have yet, torch takes an empty step, which would count as one.
+        if optimizers[0].state:
+            state["optimizer"] = get_optimizer_state_dict(self.model, optimizers, options=options)
         return _copied(state) if self.world.device.type == "cpu" else state
 
     def restore(self, optimizers: list[torch.optim.Optimizer], state: dict[str, Any]) -> None:
         """Set weights and optimizers as they were; every process gives the whole state."""
         options = StateDictOptions(full_state_dict=True)
         set_model_state_dict(self.model, state["model"], options=options)
-        set_optimizer_state_dict(self.model, optimizers, state["optimizer"], options=options)
+        if state["optimizer"]:
+            set_optimizer_state_dict(self.model, optimizers, state["optimizer"], options=options)
+        else:
+            for optimizer in optimizers:
+                optimizer.state.clear()
 
 
 def _shard(model: Llama, world: World) -> None:

@@ -70,6 +70,7 @@ class _Run:
             raise UsageError("Muon needs whole matrices: use --parallel ddp with it")
         self.steps = training.steps(context)
         self.share = training.batch // world.size
+        self.between = settings.checkpoint_every or min(max(50, self.steps // 20), 1000)
         self.spikes = SpikeDetector(training.spike_sigma, training.spike_window, training.spike_patience)
         self.gaps = SkippedBatches()
         self.step = self.rewinds = self.skipped_steps = 0
@@ -316,8 +317,7 @@ class _Run:
             self.journal.write({"event": "evaluation", "at_step": self.step, **values})
             if self.board is not None:
                 self.board.write(self.step, values)
-        between = settings.checkpoint_every or min(max(50, self.steps // 20), 1000)
-        if self.step % between == 0 and not done:
+        if self.step % self.between == 0 and not done:
             self._save()
 
     def _rewind(self) -> None:
@@ -330,7 +330,8 @@ class _Run:
             )
         self.checkpoints.wait()
         self.world.barrier()
-        steps = self.checkpoints.steps()
+        # Where a run happened to be stopped must not decide how far it goes back.
+        steps = [step for step in self.checkpoints.steps() if step % self.between == 0]
         early = [step for step in steps if step <= first - self.training.rewind]
         target = early[-1] if early else steps[0]
         at, rewinds, skipped = self.step, self.rewinds + 1, self.skipped_steps
@@ -338,7 +339,7 @@ class _Run:
         self._restore(self.checkpoints.load(target))
         self.gaps.gaps, self.rewinds, self.skipped_steps = past, rewinds, skipped
         self.seconds_before = seconds
-        left_out = self.gaps.leave_out(target, max(self.training.rewind_skip, at + 1 - target))
+        left_out = self.gaps.leave_out(target, self.training.rewind_skip, self.gaps.batch(at))
         self.curve = [point for point in self.curve if point[0] < target]
         if self.world.first:
             self.checkpoints.forget_after(target)

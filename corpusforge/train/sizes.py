@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from corpusforge.errors import UsageError
-from corpusforge.names import nearest
 from corpusforge.train.model import ModelConfig
 from corpusforge.train.settings import TrainConfig
 
@@ -38,7 +37,7 @@ SIZES = {
     "760m": Shape(24, 1536, 16, 4096),
     "1.5b": Shape(28, 2048, 16, 5632),
 }
-"""Names count parameters with a tied embedding of about 32,768 tokens (124m: of GPT-2's 50,257; 1m: of 4,000)."""
+"""Names count parameters with a tied embedding of 32,768 tokens; 1m and 3m of 4,000, 124m of GPT-2's 50,257."""
 
 
 def configuration(
@@ -52,7 +51,7 @@ def configuration(
     """
     shape = SIZES.get(size.lower())
     if shape is None:
-        raise UsageError(f"no size {size!r}{nearest(size, SIZES)}; there are {', '.join(SIZES)}")
+        raise UsageError(f"there is no size {size!r}, only {', '.join(SIZES)}")
     model = ModelConfig(
         vocabulary_size, shape.layers, shape.width, shape.heads, shape.heads, shape.hidden, context
     )

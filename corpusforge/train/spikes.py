@@ -68,8 +68,9 @@ class SkippedBatches:
         """The batch for a step."""
         return step + sum(count for first, count in self.gaps if first <= step)
 
-    def leave_out(self, step: int, count: int) -> range:
-        """Leave out `count` batches before `step`; which these are."""
+    def leave_out(self, step: int, least: int, seen: int) -> range:
+        """Go on from `step` behind batch `seen`, leaving out `least` batches or more; which these are."""
         first = self.batch(step)
-        self.gaps.append([step, count])
-        return range(first, first + count)
+        last = max(first + least, seen + 1)
+        self.gaps = [gap for gap in self.gaps if gap[0] <= step] + [[step, last - first]]
+        return range(first, last)
