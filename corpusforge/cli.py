@@ -39,6 +39,7 @@ def main() -> None:
 
 
 def _mount() -> None:
+    from corpusforge.mix.show_command import show_batch
     from corpusforge.models.commands import app as models_app
     from corpusforge.report.plan_command import plan
     from corpusforge.report.tune_command import command as tune
@@ -50,6 +51,7 @@ def _mount() -> None:
     app.add_typer(tokenizer_app, name="tokenizer")
     app.add_typer(train_app, name="train")
     app.command()(sample)
+    app.command()(show_batch)
     app.command()(cloud.attach)
     app.command()(plan)
     app.command("tune")(tune)

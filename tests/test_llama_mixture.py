@@ -17,6 +17,8 @@ from runs import run_cli
 from corpusforge import recipe as recipes
 from corpusforge.errors import UsageError
 from corpusforge.listing import list_shards
+from corpusforge.mix.loader import PackedRows
+from corpusforge.mix.show_command import rows_of_step
 from corpusforge.sample.command import write_sample
 
 pytestmark = pytest.mark.slow
@@ -110,6 +112,19 @@ def test_the_mixture_says_what_ended_it(finished):
     tokens = manifest["tokens_by_source"]
     assert abs(tokens["commoncrawl"] / sum(tokens.values()) - 0.67) < 0.02
     assert sum(entry["rows"] for entry in mixture["sources"].values()) == manifest["rows"]
+
+
+def test_rows_of_all_sources_are_followed_back(finished):
+    run, _ = finished
+    reader = PackedRows([path.parent for path in sorted((run / "shards" / "packed").glob("*/index.json"))])
+    sources: set[str] = set()
+    for entry in rows_of_step(run, 0, len(reader), 0):
+        row = reader.row(entry["row"])
+        assert {segment["source"] for segment in entry["segments"]} == {row.columns["source"]}
+        assert [segment["first"] for segment in entry["segments"]] == row.boundaries[:-1].tolist()
+        assert all(segment["start"] is not None for segment in entry["segments"])
+        sources.add(row.columns["source"])
+    assert sources == set(SOURCES)
 
 
 def test_sources_without_input_are_named_all_at_once():
