@@ -20,6 +20,7 @@ from corpusforge.kernels.ngram_scores import (
     parse_lines,
     score_sentences,
 )
+from corpusforge.kernels.plain_words import copy_plain_words
 from corpusforge.kernels.word_table import as_blocks, find_words, keep_used, strip_spans
 from corpusforge.models.arpa import SPECIAL_WORDS, UNKNOWN_MISSING, read_header
 from corpusforge.models.normalization import Normalization, normalize
@@ -47,6 +48,11 @@ _POOL = 1 << 23
 """Ids that are held before the table is thinned out."""
 
 _PLAIN = re.compile("[!-~]+")
+
+_MAPPINGS = {"none": np.arange(256, dtype=np.uint8), "ccnet": np.arange(256, dtype=np.uint8)}
+"""What `normalize` makes of each printable ASCII character."""
+for _byte in range(0x21, 0x7F):
+    _MAPPINGS["ccnet"][_byte] = ord(normalize(chr(_byte), "ccnet"))
 
 _SEPARATOR = "\ue000"
 """A character for private use: parts words that are normalized together, and is nothing to the rules."""
@@ -185,20 +191,13 @@ class PieceIds:
                 as_blocks(data), starts, ends, True, np.uint64(0), self._keys, self._used, self._held
             )
             try:
-                words = [
-                    data[start:end].tobytes() for start, end in zip(new_starts.tolist(), new_ends.tolist())
-                ]
-                normalized = self._normalize_words(words)
-                numbers = {text: number for number, text in enumerate(dict.fromkeys(normalized))}
-                ids, counts, pieces = self._encode(list(numbers))
+                ids, firsts, counts, pieces = self._encode_words(data, new_starts, new_ends)
             except BaseException:
                 # The table must not hold words whose ids are missing.
                 self._keys.fill(0)
                 self._held.fill(0)
                 raise
-            number_of = np.array([numbers[text] for text in normalized], np.int64)
-            firsts = (len(self._pool) + np.cumsum(counts, dtype=np.int64) - counts)[number_of]
-            counts, pieces = counts[number_of], pieces[number_of]
+            firsts += len(self._pool)
             self._pool = np.concatenate([self._pool, ids])
             kept = new_slots >= 0
             self._starts[new_slots[kept]] = firsts[kept]
@@ -209,6 +208,36 @@ class PieceIds:
                 firsts[~kept], counts[~kept], pieces[~kept], self._pool,
             )  # fmt: skip
         return joined, id_offsets, totals
+
+    def _encode_words(self, data: Bytes, starts: Int64, ends: Int64) -> tuple[Int32, Int64, Int32, Int32]:
+        """Ids int32[t], and of n words ``data[starts:ends]`` the first, how many, and how many pieces."""
+        firsts = np.zeros(len(starts), np.int64)
+        counts, pieces = np.zeros((2, len(starts)), np.int32)
+        ids = np.zeros(0, np.int32)
+        others = np.arange(len(starts))
+        if self._table is not None:
+            mapped, offsets, plain = copy_plain_words(data, starts, ends, _MAPPINGS[self._normalization])
+            chosen = np.flatnonzero(plain)
+            found, found_offsets, encoded = self._table.encode(
+                mapped, offsets[chosen], offsets[chosen + 1], 0
+            )
+            ids = self._id_of_piece[found]
+            firsts[chosen] = found_offsets[:-1]
+            counts[chosen] = pieces[chosen] = np.diff(found_offsets)
+            plain[chosen[~encoded]] = False
+            odd = np.searchsorted(found_offsets, np.flatnonzero(ids < 0), side="right") - 1
+            plain[chosen[odd]] = False
+            others = np.flatnonzero(~plain)
+        words = [
+            data[start:end].tobytes() for start, end in zip(starts[others].tolist(), ends[others].tolist())
+        ]
+        normalized = self._normalize_words(words)
+        numbers = {text: number for number, text in enumerate(dict.fromkeys(normalized))}
+        more, more_counts, more_pieces = self._encode(list(numbers))
+        number_of = np.array([numbers[text] for text in normalized], np.int64)
+        firsts[others] = (len(ids) + np.cumsum(more_counts, dtype=np.int64) - more_counts)[number_of]
+        counts[others], pieces[others] = more_counts[number_of], more_pieces[number_of]
+        return np.concatenate([ids, more]), firsts, counts, pieces
 
     def _normalize_words(self, words: list[bytes]) -> list[str]:
         """Normalize words without what `normalize` does at the ends of a text, all at once where possible."""
