@@ -164,11 +164,21 @@ def _stage_cost(layout: RunLayout, stage_id: str, tasks: int) -> StageCost:
 
 
 def _text_bytes(ledger: Mapping[str, Any]) -> int:
-    """What the first converting step (extraction) made of the payloads; all payload bytes where none did."""
+    """What the first converting step (extraction) made of the payloads; all payload bytes where none did.
+
+    Only payloads that were not text yet count as converted: the others went through as they were.
+    """
     for step in ledger["steps"]:
-        made = sum(account["converted"]["to_bytes"] for account in step["sources"].values())
-        if made:
-            return int(made)
+        accounts = step["sources"].values()
+        if any(account["converted"]["to_bytes"] for account in accounts):
+            return sum(
+                int(
+                    account["bytes_in"]
+                    - account["converted"]["from_bytes"]
+                    + account["converted"]["to_bytes"]
+                )
+                for account in accounts
+            )
     return sum(int(account["payload_bytes"]) for account in ledger["records"].values())
 
 

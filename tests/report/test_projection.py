@@ -15,7 +15,7 @@ from runs import CORE_RECIPE
 from corpusforge.errors import UsageError
 from corpusforge.recipe import Recipe, load_text
 from corpusforge.report.plan_command import parse_size
-from corpusforge.report.probe import MemoryWatch, Probe, StageCost, choose, run_probe
+from corpusforge.report.probe import MemoryWatch, Probe, StageCost, _text_bytes, choose, run_probe
 from corpusforge.report.projection import OWN_PRICES, Prices, cost, describe, load_prices, project
 from corpusforge.sample.command import write_sample
 
@@ -154,6 +154,17 @@ def test_the_memory_of_a_grandchild_is_seen() -> None:
         pytest.skip("no /proc")
     assert watch.peak is not None
     assert 200 << 20 < watch.peak < 300 << 20
+
+
+def test_text_is_what_extraction_made_and_what_was_text_before() -> None:
+    def account(had: int, converted: int, made: int) -> dict[str, object]:
+        return {"bytes_in": had, "converted": {"from_bytes": converted, "to_bytes": made}}
+
+    records = {"web": {"payload_bytes": 900}, "c4": {"payload_bytes": 100}}
+    before = {"sources": {"web": account(1000, 0, 0), "c4": account(100, 0, 0)}}
+    extract = {"sources": {"web": account(900, 900, 300), "c4": account(100, 40, 30)}}
+    assert _text_bytes({"records": records, "steps": [before, extract]}) == 300 + 60 + 30
+    assert _text_bytes({"records": records, "steps": [before]}) == 1000
 
 
 def watched(processes: Path) -> MemoryWatch:

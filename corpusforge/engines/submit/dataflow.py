@@ -63,7 +63,10 @@ class DataflowTarget:
                 raise UsageError(f"--engine-option {name}: with --on dataflow this is {option}")
         for name, place in (("--temp-location", self.temp_location), ("--output", run.output)):
             if not BUCKET_PATH.fullmatch(place):
-                raise UsageError(f"{name} is gs://BUCKET/FOLDER for --on dataflow, not {place!r}")
+                raise UsageError(
+                    f"{name} is gs://BUCKET/FOLDER for --on dataflow, not {place!r} (names of buckets are lowercase, "
+                    "3 characters or more)"
+                )
 
     def engine_options(self) -> dict[str, str]:
         """The options of the Beam engine, by Beam's names.
