@@ -418,10 +418,12 @@ def make_small_run(folder: Path, steps: str = STEPS) -> Path:
     inputs.mkdir(parents=True)
     documents = small_documents()
     for shard in range(3):
-        with gzip.open(inputs / f"part-{shard}.json.gz", "wt", encoding="utf-8") as file:
-            for index in range(shard, len(documents), 3):
-                line = {"text": documents[index], "url": f"https://a{index % 9}.example/{index}"}
-                file.write(json.dumps(line) + "\n")
+        lines = [
+            json.dumps({"text": documents[index], "url": f"https://a{index % 9}.example/{index}"}) + "\n"
+            for index in range(shard, len(documents), 3)
+        ]
+        packed = gzip.compress("".join(lines).encode("utf-8"), mtime=0)
+        (inputs / f"part-{shard}.json.gz").write_bytes(packed)
     output = folder / "run"
     load_text(steps, "small.yaml").run({"c4": [str(inputs)]}, output, workers=1)
     return output

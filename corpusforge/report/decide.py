@@ -1,0 +1,127 @@
+"""Other thresholds applied to a finished run: a new run that begins with all that does not depend on them.
+
+A stage's name carries a hash of all that its output depends on. So the committed stages of the old run that the new
+plan names too are taken over as they are, extraction first of all, and only what comes behind the first changed
+parameter is done again. The result is byte for byte what a run from the beginning would give.
+"""
+
+from __future__ import annotations
+
+import glob
+import json
+import os
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from corpusforge.errors import UsageError
+from corpusforge.kills import KILLS_FILE
+from corpusforge.listing import list_shards
+from corpusforge.plan import Plan
+from corpusforge.recipe import Recipe
+from corpusforge.run import RunSummary
+
+
+def recorded_inputs(run: Path, recipe: Recipe) -> dict[str, list[str]]:
+    """The inputs of a run as patterns that list the same files again.
+
+    Raises `UsageError` where they cannot be told from what the run recorded: remote files, files that are gone or
+    changed their size, or equal names in several folders.
+    """
+    recorded = _recorded(run)
+    urls = list(recorded.get("modified", {}))
+    found: dict[str, list[str]] = {name: [] for name in recipe.sources}
+    for source, files in recorded["shards"]:
+        for path, _ in files:
+            locations = [url for url in urls if url.endswith("/" + path)]
+            if len(locations) != 1 or source not in found:
+                raise _cannot_tell(run)
+            found[source].append(_pattern(locations[0], path))
+    try:
+        shards = list_shards(recipe, found)
+    except UsageError as error:
+        raise _cannot_tell(run) from error
+    listed = [[shard.source, [[file.path, file.size] for file in shard.files]] for shard in shards]
+    if listed != recorded["shards"]:
+        raise _cannot_tell(run)
+    return found
+
+
+def _recorded(run: Path) -> dict[str, Any]:
+    location = run / "stages" / "inputs.json"
+    if not location.exists():
+        raise UsageError(
+            f"{run} holds no stages: they were cleaned away (`corpusforge clean --all`), so that nothing of this run "
+            "can be used again"
+        )
+    return dict(json.loads(location.read_bytes()))
+
+
+def _cannot_tell(run: Path) -> UsageError:
+    return UsageError(
+        f"the input of {run} cannot be found again: give --input source=PATH as when it was run"
+    )
+
+
+def _pattern(url: str, path: str) -> str:
+    """A pattern that lists one file with this path below its root: the root ends before the first wildcard."""
+    root = url.removesuffix(path)
+    return f"{glob.escape(root)}[{path[0]}]{glob.escape(path[1:])}" if "/" in path else url
+
+
+def decide(
+    run: Path,
+    recipe: Recipe,
+    inputs: Mapping[str, Sequence[str]],
+    output: Path,
+    on_plan: Callable[[Plan, bool, int], None] = lambda plan, resumed, taken: None,
+    **settings: Any,
+) -> RunSummary:
+    """Run `recipe` into `output`, with the stages of `run` that are also its own.
+
+    `on_plan` hears the plan, whether work of an earlier attempt was found, and the number of stages that were taken
+    over. `settings`: those of `corpusforge.run.run_recipe`. Raises what that raises, and `UsageError` where `run`
+    holds no stages or is `output`.
+    """
+    _recorded(run)
+    if output.resolve() == run.resolve():
+        raise UsageError("decide writes a new run: give another folder as --output")
+    kills = run / KILLS_FILE
+    if kills.exists() and not output.exists():
+        # What the watchdog gave up there is an input here: bytes are equal given equal kills.
+        output.mkdir(parents=True)
+        shutil.copyfile(kills, output / KILLS_FILE)
+
+    def take_over(plan: Plan, resumed: bool) -> None:
+        on_plan(plan, resumed, seed(run, output, plan))
+
+    return recipe.run(inputs, str(output), on_plan=take_over, **settings)
+
+
+def seed(run: Path, output: Path, plan: Plan) -> int:
+    """Link (or copy) what tasks of `run` committed in stages of this plan; gives the number of these stages."""
+    taken = 0
+    for stage in plan.stages:
+        source = run / "stages" / stage.id
+        target = output / "stages" / stage.id
+        files = sorted(source.glob("[0-9]*.*")) if source.is_dir() else []
+        if not files:
+            continue
+        taken += 1
+        target.mkdir(parents=True, exist_ok=True)
+        # A manifest makes a task committed, so manifests come behind the files that they name.
+        for file in sorted(files, key=lambda file: (file.name.count(".") == 1, file.name)):
+            if not (target / file.name).exists():
+                _link(file, target / file.name)
+    return taken
+
+
+def _link(source: Path, target: Path) -> None:
+    """Committed files are never changed, only replaced: a link is as good as a copy where the file system has it."""
+    try:
+        os.link(source, target)
+    except OSError:
+        partial = target.with_name(f".{target.name}.tmp")
+        shutil.copyfile(source, partial)
+        partial.replace(target)

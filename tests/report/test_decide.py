@@ -1,0 +1,81 @@
+"""Other thresholds applied to a finished run: what does not depend on them is taken over, and nothing differs."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from runs import digests
+
+from corpusforge.errors import UsageError
+from corpusforge.plan import Plan
+from corpusforge.recipe import Recipe, load_text
+from corpusforge.report.decide import decide, recorded_inputs
+
+TIGHTER = ["gopher_quality.min_words=70", "fineweb.min_terminal_line_ratio=0.9"]
+
+
+def recipe_of(run: Path, *settings: str) -> Recipe:
+    return load_text((run / "recipe.yaml").read_text(encoding="utf-8"), "recipe.yaml", settings)
+
+
+def test_the_bytes_are_those_of_a_run_from_the_beginning(
+    small_run: Path, tighter_run: Path, tmp_path: Path
+) -> None:
+    heard: list[tuple[Plan, bool, int]] = []
+    recipe = recipe_of(small_run, *TIGHTER)
+    output = tmp_path / "decided"
+    inputs = recorded_inputs(small_run, recipe)
+    decide(small_run, recipe, inputs, output, lambda *told: heard.append(told), workers=1)
+    assert digests(output) == digests(tighter_run)
+    plan, resumed, taken = heard[0]
+    assert not resumed
+    assert taken == 1  # extraction: every later stage depends on the thresholds
+    assert taken < len(plan.stages)
+    stage = plan.stages[0].id
+    done = json.loads((output / "stages" / stage / "00000.json").read_bytes())
+    assert done == json.loads((small_run / "stages" / stage / "00000.json").read_bytes())
+
+
+def test_equal_thresholds_take_everything_over(small_run: Path, tmp_path: Path) -> None:
+    heard: list[int] = []
+    recipe = recipe_of(small_run)
+    output = tmp_path / "same"
+    inputs = recorded_inputs(small_run, recipe)
+    decide(small_run, recipe, inputs, output, lambda plan, _, taken: heard.append(len(plan.stages) - taken))
+    assert heard == [0]
+    assert digests(output) == digests(small_run)
+
+
+def test_inputs_in_folders_are_found_again(small_run: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "run"
+    shutil.copytree(small_run, copy)
+    old = json.loads((copy / "stages" / "inputs.json").read_bytes())
+    folder = tmp_path / "data" / "sub"
+    folder.mkdir(parents=True)
+    moved = {}
+    for url in old["modified"]:
+        shutil.copy(url, folder)
+        moved[str(folder / Path(url).name)] = old["modified"][url]
+    old["modified"] = moved
+    old["shards"] = [
+        [source, [[f"sub/{path}", size] for path, size in files]] for source, files in old["shards"]
+    ]
+    (copy / "stages" / "inputs.json").write_text(json.dumps(old), encoding="utf-8")
+    found = recorded_inputs(copy, recipe_of(copy))
+    assert len(found["c4"]) == 3
+    next(folder.iterdir()).write_bytes(b"another size")
+    with pytest.raises(UsageError, match="give --input"):
+        recorded_inputs(copy, recipe_of(copy))
+
+
+def test_what_cannot_be_decided(small_run: Path, tmp_path: Path) -> None:
+    recipe = recipe_of(small_run)
+    with pytest.raises(UsageError, match="another folder"):
+        decide(small_run, recipe, {}, small_run)
+    with pytest.raises(UsageError, match="cleaned away"):
+        recorded_inputs(tmp_path, recipe)
+    with pytest.raises(UsageError, match="cleaned away"):
+        decide(tmp_path, recipe, {}, tmp_path / "new")
