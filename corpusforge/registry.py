@@ -32,6 +32,7 @@ STEPS: dict[str, str] = {
     "exact_dedup": "corpusforge.dedup.exact:ExactDedup",
     "minhash_dedup": "corpusforge.dedup.minhash:MinhashDedup",
     "line_dedup": "corpusforge.dedup.lines:LineDedup",
+    "substring_dedup": "corpusforge.dedup.substring:SubstringDedup",
     "decontaminate": "corpusforge.dedup.decontaminate:Decontaminate",
     "pii": "corpusforge.pii.step:Pii",
     "tokenize": "corpusforge.tokenize.step:Tokenize",
