@@ -41,8 +41,8 @@ def main() -> None:
 def _mount() -> None:
     from corpusforge.mix.show_command import show_batch
     from corpusforge.models.commands import app as models_app
-    from corpusforge.report.plan_command import plan
     from corpusforge.report.decide_command import command as decide
+    from corpusforge.report.plan_command import plan
     from corpusforge.report.tune_command import command as tune
     from corpusforge.sample.command import sample
     from corpusforge.tokenize.command import app as tokenizer_app
