@@ -46,6 +46,7 @@ def _mount() -> None:
     from corpusforge.report.tune_command import command as tune
     from corpusforge.sample.command import sample
     from corpusforge.tokenize.command import app as tokenizer_app
+    from corpusforge.train.bench_command import bench, eval_pack
     from corpusforge.train.command import app as train_app
 
     app.add_typer(models_app, name="models")
@@ -55,6 +56,8 @@ def _mount() -> None:
     app.command()(show_batch)
     app.command()(cloud.attach)
     app.command()(plan)
+    app.command()(bench)
+    app.command()(eval_pack)
     app.command("tune")(tune)
     app.command("decide")(decide)
 

@@ -195,15 +195,15 @@ def read_texts(path: Path) -> Iterator[str]:
 
 @dataclass(frozen=True)
 class Index:
-    """What a first pass over a corpus learned: ids uint8[n, 16], sizes int64[n] in bytes, and a digest of both.
+    """What a first pass over a corpus learned: ids and hashes of texts uint8[n, 16], sizes int64[n] in bytes.
 
-    The digest also covers the texts: corpora with equal digests hold the same documents in the same order.
+    Corpora with equal digests hold the same documents in the same order.
     """
 
     ids: IdBytes
+    texts: IdBytes
     sizes: Int64
     digest: str
-    distinct_texts: int
     skipped: int
 
     def __len__(self) -> int:
@@ -213,19 +213,18 @@ class Index:
 def index(corpus: Corpus) -> Index:
     """Read a corpus once. Raises `UsageError` when it holds no text."""
     digest = hashlib.sha256()
-    ids = bytearray()
+    ids, texts = bytearray(), bytearray()
     sizes = []
-    texts: set[bytes] = set()
     for document in corpus.documents():
         content = text_hash(document.text)
         digest.update(document.id + content)
-        texts.add(content)
+        texts += content
         ids += document.id
         sizes.append(len(document.text))
     if not sizes:
         raise UsageError(f"{corpus.spec} holds no document with text")
-    array = np.frombuffer(bytes(ids), np.uint8).reshape(-1, 16)
-    return Index(array, np.array(sizes, np.int64), digest.hexdigest(), len(texts), corpus.skipped)
+    columns = [np.frombuffer(bytes(column), np.uint8).reshape(-1, 16) for column in (ids, texts)]
+    return Index(columns[0], columns[1], np.array(sizes, np.int64), digest.hexdigest(), corpus.skipped)
 
 
 def sample_order(ids: IdBytes, seed: int, epoch: int = 0, salt: int = 0) -> Int64:

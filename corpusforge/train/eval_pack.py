@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -110,7 +111,7 @@ def load_pack(path: Path) -> EvaluationPack:
             facts[name] = tuple(facts[name])
         pack = EvaluationPack(**facts, **arrays)
         _check(pack)
-    except (OSError, EOFError, KeyError, TypeError, ValueError, AttributeError) as error:
+    except (OSError, EOFError, KeyError, TypeError, ValueError, AttributeError, BadZipFile) as error:
         raise UsageError(f"{path} is no evaluation pack: {error}") from error
     return pack
 

@@ -119,6 +119,18 @@ def choose(texts: Iterator[str], count: int) -> list[str]:
     return [text for _, text in sorted(best.items())[:count]]
 
 
+def limited(panel: Panel, size: int) -> Panel:
+    """The first passages of each domain that have at most `size` bytes together, at least one."""
+    used: dict[str, int] = {}
+    passages = []
+    for passage in panel.passages:
+        total = used.get(passage.domain, 0) + len(passage.text.encode("utf-8"))
+        if total <= size or passage.domain not in used:
+            used[passage.domain] = total
+            passages.append(passage)
+    return Panel(tuple(passages))
+
+
 def shorten(text: str) -> str:
     """The text, or as many of its words as `DOCUMENT_BYTES` hold."""
     data = text.encode("utf-8", "replace")
