@@ -224,6 +224,17 @@ def _with_sources(step: Any) -> str:
     return f"{step.instance} ({', '.join(step.only)} only)" if step.only else str(step.instance)
 
 
+def _place(location: str) -> Path:
+    from corpusforge.places import place
+
+    return place(location)
+
+
+RunDirectory = Annotated[
+    Path, typer.Argument(help="Run directory: a folder, or a URL of one.", parser=_place, metavar="RUN")
+]
+
+
 def _existing_run(path: Path, need: str) -> Path:
     if not (path / need).exists():
         raise UsageError(f"{path} holds no {need}: is it a run directory, and did the run get that far?")
@@ -231,7 +242,7 @@ def _existing_run(path: Path, need: str) -> Path:
 
 
 @app.command()
-def report(run: Annotated[Path, typer.Argument(help="Run directory.")]) -> None:
+def report(run: RunDirectory) -> None:
     """Show what each step kept and removed; writes RUN/report.html anew."""
     import json
 
@@ -251,7 +262,7 @@ def report(run: Annotated[Path, typer.Argument(help="Run directory.")]) -> None:
 
 @app.command()
 def why(
-    run: Annotated[Path, typer.Argument(help="Run directory.")],
+    run: RunDirectory,
     query: Annotated[str, typer.Argument(help="Document id (hex, or its beginning), URL or locator.")],
     text: Annotated[
         bool, typer.Option("--text", help="Show the text at each step, and what each removed or inserted.")
@@ -279,7 +290,7 @@ def why(
 
 
 @app.command()
-def status(run: Annotated[Path, typer.Argument(help="Run directory.")]) -> None:
+def status(run: RunDirectory) -> None:
     """Show stages, tasks done, and what failed and why."""
     from corpusforge.report.status import status as show
 

@@ -9,6 +9,7 @@ from corpusforge import storage
 from corpusforge.document import canonical_json
 from corpusforge.errors import CorpusforgeError, RunFailedError, UsageError
 from corpusforge.layout import RunLayout
+from corpusforge.redaction import redacted
 from corpusforge.tasks.body import task_label
 
 FAILURES = "failures.jsonl"
@@ -24,7 +25,7 @@ class FailureLog:
 
     def note(self, task: int, attempt: int, message: str) -> None:
         """Add a line: task, attempt from 1, the whole error, the time in seconds since 1970."""
-        entry = {"task": task, "attempt": attempt, "error": message, "time": time.time()}
+        entry = {"task": task, "attempt": attempt, "error": redacted(message), "time": time.time()}
         before = storage.read_bytes(self.location) if storage.exists(self.location) else b""
         line = canonical_json(entry).encode("utf-8", "surrogateescape")
         storage.commit_bytes(self.location, before + line + b"\n")
@@ -36,8 +37,8 @@ class FailureLog:
         first = min(lost)
         others = f" (and {len(lost) - 1} more)" if len(lost) > 1 else ""
         raise RunFailedError(
-            f"task {task_label(self._stage_id, first)} failed{others}: {last_line(lost[first])}\n"
-            f"The whole error is in {self.location}. The same command goes on where this stopped."
+            f"task {task_label(self._stage_id, first)} failed{others}: {redacted(last_line(lost[first]))}\n"
+            f"The whole error is in {redacted(self.location)}. The same command goes on where this stopped."
         )
 
 

@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 from corpusforge.errors import UsageError
+from corpusforge.places import readable
 from corpusforge.report import numbers
 from corpusforge.report.terminal import plain
 from corpusforge.sources.urls import url_key
@@ -172,7 +173,7 @@ def _files(run: Path) -> Iterator[tuple[str, Path]]:
 
 def _open(path: Path) -> pq.ParquetFile:
     try:
-        return pq.ParquetFile(path)
+        return pq.ParquetFile(readable(path))
     except (OSError, pa.ArrowInvalid) as error:
         raise UsageError(f"{path} cannot be read: {error}") from error
 

@@ -21,6 +21,7 @@ from corpusforge import claim
 from corpusforge.edits import Edits
 from corpusforge.errors import UsageError
 from corpusforge.layout import RunLayout
+from corpusforge.places import readable
 from corpusforge.report.terminal import plain
 from corpusforge.report.why import Fate
 from corpusforge.step import MapStep
@@ -100,7 +101,7 @@ def _place(stages: Sequence[Path], fate: Fate) -> tuple[Path, int]:
     # An output file has the number of the shard that it was made from, so this one most likely.
     number = Path(fate.file).name.partition(".")[0]
     for path in sorted(files, key=lambda path: path.name.partition(".")[0] != number):
-        with pq.ParquetFile(path) as file:
+        with pq.ParquetFile(readable(path)) as file:
             first = 0
             for group in range(file.num_row_groups):
                 table = file.read_row_group(group, columns=["id", "locator"])
@@ -117,7 +118,7 @@ def _place(stages: Sequence[Path], fate: Fate) -> tuple[Path, int]:
 
 def _row(path: Path, row: int, columns: Sequence[str]) -> pa.Table:
     """One row of a stored file; a row group at a time is read."""
-    with pq.ParquetFile(path) as file:
+    with pq.ParquetFile(readable(path)) as file:
         for group in range(file.num_row_groups):
             count = file.metadata.row_group(group).num_rows
             if row < count:

@@ -52,9 +52,10 @@ def is_committed(task: TaskContext) -> bool:
 
     Files are looked for on local disks only, where people tidy up; what a store of objects has put stays.
     """
-    if not storage.exists(task.layout.manifest(task.stage_id, task.number)):
+    try:
+        manifest = task.layout.read_manifest(task.stage_id, task.number)
+    except FileNotFoundError:
         return False
-    manifest = task.layout.read_manifest(task.stage_id, task.number)
     if manifest["input"] != input_digest(task):
         return False
     if storage.is_remote(task.layout.root):
