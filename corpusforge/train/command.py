@@ -170,7 +170,8 @@ def _plain(result: TrainResult) -> dict[str, Any]:
 def _show(out: Console, result: TrainResult, available: int, page: Path) -> None:
     from corpusforge.train.journal import duration
 
-    table = Table(show_header=False, box=None)
+    table = Table("", show_header=False, box=None)
+    table.add_column(overflow="fold")
     table.add_row("loss", f"{result.loss:.4f} nats per token (mean of the last 5 % of the steps)")
     epochs = result.tokens / available
     table.add_row(
