@@ -23,6 +23,7 @@ from corpusforge.mix.packing import Mode, Packing, pack
 from corpusforge.mix.randomness import STREAM_MIXTURE, id_bytes, uniform_bits
 from corpusforge.mix.rows import build_rows, packed_columns, tokens_from_arrays
 from corpusforge.mix.shares import mixture_of, supplies
+from corpusforge.mix.streams import STREAM_FORMATS, StreamFormat, write_stream
 from corpusforge.operations import ROW_BITS, ExchangeSpec
 from corpusforge.tasks.body import Body, TaskResult
 from corpusforge.tasks.context import TaskContext
@@ -215,7 +216,11 @@ class RowsBody(Body):
         written: list[WrittenFile] = []
         if "megatron" in self.formats:
             written = self._documents(task, tokens, training["vocabulary_size"])
-        result.value = {"outputs": {f"shards/documents/{item.name}": _facts(item) for item in written}}
+        outputs = {f"shards/documents/{item.name}": _facts(item) for item in written}
+        for kind in STREAM_FORMATS:
+            if kind in self.formats:
+                outputs |= self._stream(task, kind, tokens, training)
+        result.value = {"outputs": outputs}
         return result
 
     def _packings(self, task: TaskContext) -> Iterator[tuple[int, Packing]]:
@@ -274,6 +279,26 @@ class RowsBody(Body):
         with MegatronWriter(folder, number(task.number), vocabulary_size) as writer:
             writer.write(tokens.ids, tokens.offsets)
             return writer.finish()
+
+    def _stream(
+        self, task: TaskContext, kind: StreamFormat, tokens: Tokens, training: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """The same documents in another format, in a folder of its name; gives its files."""
+        folder = task.layout.file("shards", kind)
+        storage.prepare_folder(folder)
+        if len(tokens.lengths) == 0:
+            return {}
+        written = write_stream(
+            kind,
+            folder,
+            number(task.number),
+            (tokens.ids, tokens.offsets),
+            int(training["vocabulary_size"]),
+            [item.hex() for item in tokens.document_ids.to_pylist()],
+            task.plan.shards[task.number].source,
+            f"sha256:{training['sha256']}",
+        )
+        return {f"shards/{kind}/{item.name}": _facts(item) for item in written}
 
 
 def _count(

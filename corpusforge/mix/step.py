@@ -18,8 +18,8 @@ from corpusforge.step import Step, StepParameters
 if TYPE_CHECKING:
     from corpusforge.plan import PlanBuilder
 
-Format = Literal["mds", "megatron"]
-"""Shard formats that `mix` writes: packed rows, document streams."""
+Format = Literal["mds", "megatron", "datatrove", "llmc", "nanogpt", "olmo"]
+"""Shard formats that `mix` writes: packed rows (mds), and document streams."""
 
 
 class PackParameters(StepParameters):
@@ -59,7 +59,10 @@ class MixParameters(StepParameters):
         default_factory=dict,
         description="shares of the sources in tokens, padding left out; may be empty with one source",
     )
-    formats: list[Format] = Field(default_factory=lambda: list[Format](["mds", "megatron"]))
+    formats: list[Format] = Field(
+        default_factory=lambda: list[Format](["mds", "megatron"]),
+        description="packed rows: mds; document streams: megatron, datatrove, llmc, nanogpt, olmo",
+    )
     files: int | None = Field(None, ge=1, description="folders of packed rows; null: one per input shard")
     token_type: Literal["int32", "uint16"] = Field(
         "int32", description="what MDS rows store (int32: llm-foundry)"
