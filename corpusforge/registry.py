@@ -27,6 +27,7 @@ STEPS: dict[str, str] = {
     "gopher_repetition": "corpusforge.filters.gopher_repetition:GopherRepetition",
     "c4": "corpusforge.filters.c4:C4",
     "fineweb": "corpusforge.filters.fineweb:FineWeb",
+    "refinedweb": "corpusforge.filters.refinedweb:RefinedWeb",
     "code_quality": "corpusforge.filters.code:CodeQuality",
     "perplexity": "corpusforge.filters.perplexity:Perplexity",
     "exact_dedup": "corpusforge.dedup.exact:ExactDedup",

@@ -77,6 +77,11 @@ def count_characters(data: Bytes, starts: Int64, ends: Int64) -> npt.NDArray[np.
     return np.asarray(_count_characters(data, starts, ends))
 
 
+def count_classes(data: Bytes, starts: Int64, ends: Int64, classes: int) -> npt.NDArray[np.int32]:
+    """Characters of each span that are in one of the `classes` (bits of `unicode_table.CLASSES`), int32[m]."""
+    return np.asarray(_count_classes(data, starts, ends, classes, CLASSES))
+
+
 @njit(types.uint8(types.int64), cache=True, nogil=True)
 def _kind_of(flags: int) -> int:
     """Kind bits of a word from the union of its characters' classes."""
@@ -212,5 +217,25 @@ def _count_characters(data: Bytes, starts: Int64, ends: Int64) -> npt.NDArray[np
         count = 0
         for at in range(starts[span], ends[span]):
             count += (data[at] & 0xC0) != 0x80
+        counts[span] = count
+    return counts
+
+
+@njit(
+    INT32(READ_UINT8, READ_INT64, READ_INT64, types.int64, types.Array(types.uint16, 1, "C", readonly=True)),
+    cache=True,
+    nogil=True,
+)
+def _count_classes(
+    data: Bytes, starts: Int64, ends: Int64, classes: int, table: npt.NDArray[np.uint16]
+) -> npt.NDArray[np.int32]:
+    counts = np.empty(len(starts), np.int32)
+    for span in range(len(starts)):
+        count = 0
+        at = starts[span]
+        while at < ends[span]:
+            code_point, size = decode(data, at, ends[span])
+            count += (table[code_point] & classes) != 0
+            at += size
         counts[span] = count
     return counts

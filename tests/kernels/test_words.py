@@ -138,3 +138,10 @@ def test_a_megabyte_of_one_thing_costs_linear_time(unit: str) -> None:
     words.split_words(texts.data, texts.offsets)
     words.split_terms(texts.data, texts.offsets)
     assert time.process_time() - started < 1
+
+
+@given(TEXTS, st.sampled_from([table.UPPER, table.DIGIT, table.LETTER | table.DIGIT]))
+def test_characters_of_classes(texts: list[str], classes: int) -> None:
+    columns = Texts.from_strings(texts)
+    found = words.count_classes(columns.data, columns.offsets[:-1], columns.offsets[1:], classes)
+    assert found.tolist() == [sum((flags(c) & classes) != 0 for c in text) for text in texts]
