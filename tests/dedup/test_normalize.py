@@ -17,6 +17,10 @@ from corpusforge.dedup.normalize import normalized
         ("Été_2020: one-two!", "lower_alnum", "été2020onetwo"),
         ("!?", "lower_alnum", ""),
         ("中文。", "lower_alnum", "中文"),
+        ("  Été, 2020!\t", "strip_lower", "été, 2020!"),
+        (" Page 12 of 345: “Été” – Fin.\t", "ccnet", "page 00 of 000: été  fin."),
+        ("a\x07b\x85c ٣", "ccnet", "abc 0"),
+        ("。…", "ccnet", ""),
     ],
 )
 def test_normalizations(text: str, normalization: str, expected: str) -> None:
