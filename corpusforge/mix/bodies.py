@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from fractions import Fraction
 from typing import Any, ClassVar
 
@@ -13,13 +13,14 @@ import pyarrow as pa
 
 from corpusforge import storage
 from corpusforge.errors import UsageError
-from corpusforge.layout import dump_json, number
+from corpusforge.layout import number
 from corpusforge.mix.apportion import Apportionment
 from corpusforge.mix.files import WrittenFile
-from corpusforge.mix.mds import INDEX_NAME, MdsWriter
+from corpusforge.mix.mds import MdsWriter
 from corpusforge.mix.megatron import MegatronWriter
 from corpusforge.mix.order import order_key, repeats, unpermute
 from corpusforge.mix.packing import Mode, Packing, pack
+from corpusforge.mix.parquet_rows import PackedParquet, commit_rows
 from corpusforge.mix.randomness import STREAM_MIXTURE, id_bytes, uniform_bits
 from corpusforge.mix.rows import build_rows, packed_columns, tokens_from_arrays
 from corpusforge.mix.shares import mixture_of, supplies
@@ -339,94 +340,38 @@ class ShardBody(Body):
         writer = MdsWriter(folder, packed_columns(self.token_type, {"source": "str"}))
         counts = {"rows": 0, "cells": 0, "padding": 0}
         sources: dict[str, int] = {}
-        for batch in task.read_exchange(self.exchange, task.number):
-            for row in range(batch.num_rows):
-                tokens = batch.column("tokens")[row].values.to_numpy(zero_copy_only=False)
-                boundaries = batch.column("boundaries")[row].values.to_numpy(zero_copy_only=False)
-                source = batch.column("source")[row].as_py()
+        table = f"shards/parquet/{number(task.number)}.parquet"
+        with ExitStack() as stack:
+            parquet: PackedParquet | None = None
+            if "parquet" in self.formats:
+                parquet = stack.enter_context(commit_rows(task.layout.file(table)))
+            for tokens, boundaries, source in self._rows(task):
                 counts["rows"] += 1
                 counts["cells"] += len(tokens)
                 counts["padding"] += len(tokens) - int(boundaries[-1])
                 sources[source] = sources.get(source, 0) + int(boundaries[-1])
                 if "mds" in self.formats:
                     writer.write({"tokens": tokens, "boundaries": boundaries, "source": source})
+                if parquet is not None:
+                    parquet.write(tokens, boundaries, source)
         result.ledger["tokens"] = counts
         files = writer.finish() if "mds" in self.formats else []
         prefix = f"shards/packed/{number(task.number)}"
-        result.value = {
-            "outputs": {f"{prefix}/{item.name}": _facts(item) for item in files},
-            "sources": sources,
-        }
+        outputs = {f"{prefix}/{item.name}": _facts(item) for item in files}
+        if parquet is not None:
+            outputs[table] = parquet.facts
+        result.value = {"outputs": outputs, "sources": sources}
         return result
 
-
-class IndexBody(Body):
-    """Joins the folders' indexes to one, and writes the manifest of the shards beside the tokenizer."""
-
-    operation: ClassVar[str] = "single"
-
-    def __init__(self, mixture: str, tokens: str, written: str, streams: str, formats: Sequence[str]) -> None:
-        self.mixture, self.training = mixture, f"{tokens}.training"
-        self.written, self.streams, self.formats = written, streams, tuple(formats)
-
-    def run(self, task: TaskContext) -> TaskResult:
-        """Write ``shards/packed/index.json``, ``shards/tokenizer.model`` and ``shards/manifest.json``."""
-        stages = {stage.id: stage for stage in task.plan.stages}
-        outputs: dict[str, Any] = {}
-        sources: dict[str, int] = {}
-        for stage_id in (self.streams, self.written):
-            for manifest in task.manifests(stage_id, stages[stage_id].tasks):
-                outputs.update(manifest["value"]["outputs"])
-                for source, tokens in manifest["value"].get("sources", {}).items():
-                    sources[source] = sources.get(source, 0) + tokens
-        result = TaskResult()
-        result.value = {"outputs": {}}
-        if "mds" in self.formats:
-            index = _merged_index(task, stages[self.written].tasks)
-            result.value["outputs"]["shards/packed/index.json"] = _commit(
-                task, "shards/packed/index.json", index
-            )
-        context = task.run_context()
-        path = context.files.get(f"{self.training}/tokenizer.model")
-        if path is not None:
-            model = path.read_bytes()
-            result.value["outputs"]["shards/tokenizer.model"] = _commit(task, "shards/tokenizer.model", model)
-        mixture = context.values[self.mixture]
-        manifest_json = {
-            "recipe": task.plan.recipe_digest,
-            "seed": task.plan.seed,
-            "tokenizer": context.values[self.training],
-            "rows": mixture["rows"],
-            "rows_available": mixture["available"],
-            "row_weights": mixture["row_weights"],
-            "mixture": mixture["mixture"],
-            "tokens_by_source": dict(sorted(sources.items())),
-            "files": {**outputs, **result.value["outputs"]},
-            "inputs": [
-                [shard.source, [[file.path, file.size] for file in shard.files]]
-                for shard in (*task.plan.collected, *task.plan.shards)
-            ],
-        }
-        data = dump_json(manifest_json)
-        result.value["outputs"]["shards/manifest.json"] = _commit(task, "shards/manifest.json", data)
-        return result
-
-
-def _merged_index(task: TaskContext, folders: int) -> bytes:
-    """One MDS index over all folders; a shard's basename is its path below the index."""
-    shards: list[dict[str, Any]] = []
-    for folder in range(folders):
-        prefix = number(folder)
-        index = json.loads(storage.read_bytes(task.layout.file("shards", "packed", prefix, INDEX_NAME)))
-        for shard in index["shards"]:
-            raw = {**shard["raw_data"], "basename": f"{prefix}/{shard['raw_data']['basename']}"}
-            shards.append({**shard, "raw_data": raw})
-    return json.dumps({"version": 2, "shards": shards}, sort_keys=True).encode()
-
-
-def _commit(task: TaskContext, name: str, data: bytes) -> dict[str, Any]:
-    digest = storage.commit_bytes(task.layout.file(name), data)
-    return {"bytes": len(data), "sha256": digest, "rows": 0}
+    def _rows(self, task: TaskContext) -> Iterator[tuple[npt.NDArray[Any], npt.NDArray[Any], str]]:
+        """Tokens, boundaries and source of each row, in the order of the mixture."""
+        for batch in task.read_exchange(self.exchange, task.number):
+            for row in range(batch.num_rows):
+                yield (
+                    batch.column("tokens")[row].values.to_numpy(zero_copy_only=False),
+                    batch.column("boundaries")[row].values.to_numpy(zero_copy_only=False),
+                    batch.column("source")[row].as_py(),
+                )
 
 
 def _facts(item: WrittenFile) -> dict[str, Any]:

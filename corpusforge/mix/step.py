@@ -10,7 +10,8 @@ from pydantic import Field
 
 from corpusforge.errors import UsageError
 from corpusforge.mix.apportion import Apportionment
-from corpusforge.mix.bodies import IndexBody, MixtureBody, PackBody, RowsBody, ShardBody, row_exchange
+from corpusforge.mix.bodies import MixtureBody, PackBody, RowsBody, ShardBody, row_exchange
+from corpusforge.mix.index import IndexBody
 from corpusforge.mix.packing import WINDOW
 from corpusforge.names import nearest
 from corpusforge.step import Step, StepParameters
@@ -18,8 +19,8 @@ from corpusforge.step import Step, StepParameters
 if TYPE_CHECKING:
     from corpusforge.plan import PlanBuilder
 
-Format = Literal["mds", "megatron", "datatrove", "llmc", "nanogpt", "olmo"]
-"""Shard formats that `mix` writes: packed rows (mds), and document streams."""
+Format = Literal["mds", "parquet", "megatron", "datatrove", "llmc", "nanogpt", "olmo"]
+"""Shard formats that `mix` writes: packed rows (the first two), and document streams."""
 
 
 class PackParameters(StepParameters):
@@ -61,7 +62,7 @@ class MixParameters(StepParameters):
     )
     formats: list[Format] = Field(
         default_factory=lambda: list[Format](["mds", "megatron"]),
-        description="packed rows: mds; document streams: megatron, datatrove, llmc, nanogpt, olmo",
+        description="packed rows: mds, parquet; document streams: megatron, datatrove, llmc, nanogpt, olmo",
     )
     files: int | None = Field(None, ge=1, description="folders of packed rows; null: one per input shard")
     token_type: Literal["int32", "uint16"] = Field(

@@ -7,8 +7,10 @@ import json
 import sys
 
 import numpy as np
+import pyarrow.parquet as pq
 from runs import run_cli
 
+from corpusforge.mix.loader import PackedRows
 from corpusforge.mix.megatron import MegatronReader
 
 RECIPE = """\
@@ -19,7 +21,7 @@ steps:
   - extract
   - tokenize: {vocabulary_size: 300}
   - pack: {sequence_length: 32}
-  - mix: {formats: [mds, megatron, datatrove, llmc, nanogpt, olmo]}
+  - mix: {formats: [mds, parquet, megatron, datatrove, llmc, nanogpt, olmo]}
 """
 
 
@@ -38,7 +40,15 @@ def test_all_streams_hold_the_documents_of_the_run(tmp_path):
         data = (tmp_path / "run" / name).read_bytes()
         assert (len(data), hashlib.sha256(data).hexdigest()) == (facts["bytes"], facts["sha256"]), name
     folders = {name.split("/")[1] for name in manifest["files"]}
-    assert folders >= {"packed", "documents", "datatrove", "llmc", "nanogpt", "olmo"}
+    assert folders >= {"packed", "parquet", "documents", "datatrove", "llmc", "nanogpt", "olmo"}
+    packed = PackedRows([path.parent for path in sorted(shards.glob("packed/*/index.json"))])
+    rows = pq.read_table(shards / "parquet").to_pylist()
+    assert len(rows) == len(packed) == manifest["rows"]
+    for index, row in enumerate(rows):
+        stored = packed.row(index)
+        assert row["input_ids"] == stored.tokens.tolist()
+        assert row["boundaries"] == stored.boundaries.tolist()
+        assert row["source"] == stored.columns["source"] == "c4"
     reader = MegatronReader(shards / "documents" / "00000_00000")
     tokens = np.concatenate([reader.document(index) for index in range(len(reader))])
     assert len(reader) == 40

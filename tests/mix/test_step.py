@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from corpusforge.errors import UsageError
-from corpusforge.mix.bodies import IndexBody, MixtureBody, PackBody
+from corpusforge.mix.bodies import MixtureBody, PackBody
+from corpusforge.mix.index import IndexBody
 from corpusforge.plan import Plan, compile_plan
 from corpusforge.recipe import load_text
 from corpusforge.sources.base import Shard, SourceFile
@@ -33,7 +34,7 @@ def plan(*steps: str, shards: int = 2) -> Plan:
         (["tokenize", "pack: {epochs: {commoncrawl: .inf}}"], "less than or equal to 1000"),
         (["tokenize", "pack: {sequence_length: 0}"], "greater than or equal to 1"),
         (["tokenize", "pack", "mix: {files: 0}"], "greater than or equal to 1"),
-        (["tokenize", "pack", "mix: {formats: [csv]}"], "Input should be 'mds', 'megatron', 'datatrove'"),
+        (["tokenize", "pack", "mix: {formats: [csv]}"], "Input should be 'mds', 'parquet', 'megatron'"),
     ],
 )
 def test_mistakes_are_named(steps, words):
