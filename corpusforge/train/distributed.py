@@ -21,7 +21,7 @@ from torch.distributed.checkpoint.state_dict import (
 )
 
 from corpusforge.errors import UsageError
-from corpusforge.train.model import Llama
+from corpusforge.train.model import Llama, chunk_loss
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,9 @@ class Parallel:
         self.model, self.world = model, world
         sharded = world.size > 1 and kind == "fsdp"
         if compiled:
-            model.chunk_loss = torch.compile(model.chunk_loss, dynamic=False)
+            # What was compiled for another model is of no use here, and torch keeps few variants of one function.
+            torch.compiler.reset()
+            model.chunk_loss = torch.compile(chunk_loss, dynamic=False)
         if compiled and sharded:
             for block in model.blocks:
                 block.compile(dynamic=False)
@@ -113,6 +115,25 @@ class Parallel:
         elif world.size > 1:
             devices = [world.device] if world.device.type == "cuda" else None
             self.objective = nn.parallel.DistributedDataParallel(self.objective, device_ids=devices)
+
+    @contextlib.contextmanager
+    def evaluating(self) -> Iterator[Llama]:
+        """The model in evaluation mode, without gradients, as it was before compilation: shapes may vary."""
+        compiled = self.model.__dict__.pop("hidden", None)
+        self.model.eval()
+        try:
+            with torch.no_grad():
+                yield self.model
+        finally:
+            self.model.train()
+            if compiled is not None:
+                self.model.__dict__["hidden"] = compiled
+
+    def release(self) -> Llama:
+        """The model for good, nothing of it compiled any more (but blocks that FSDP shards)."""
+        self.model.__dict__.pop("hidden", None)
+        self.model.chunk_loss = chunk_loss
+        return self.model
 
     def accumulating(self, last: bool) -> AbstractContextManager[Any]:
         """Gradients stay with each process, except behind the last micro-batch of a step."""

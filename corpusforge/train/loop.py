@@ -96,7 +96,6 @@ class _Run:
         self.initial_hash = weights_hash(model)
         model.to(world.device)
         compiled = world.device.type == "cuda" if settings.compile is None else settings.compile
-        self.model = model
         self.parallel = Parallel(model, world, settings.parallel, self.training.document_mask, compiled)
         self.optimizers = build_optimizers(model, self.training)
         self.kind = self._precision()
@@ -309,10 +308,8 @@ class _Run:
         settings, done = self.settings, self.step == self.steps
         every = settings.evaluate_every
         if settings.on_evaluate is not None and (done or (every and self.step % every == 0)):
-            self.model.eval()
-            with torch.no_grad():
-                values = settings.on_evaluate(self.model, self.step)
-            self.model.train()
+            with self.parallel.evaluating() as model:
+                values = settings.on_evaluate(model, self.step)
             self.evaluations.append({"at_step": self.step, **values})
             self.journal.write({"event": "evaluation", "at_step": self.step, **values})
             if self.board is not None:
@@ -375,7 +372,7 @@ class _Run:
             seconds=self.seconds_before + self.speed.seconds,
             flops=float(tokens) * self.settings.model.flops_per_token,
             checkpoint=None if self.checkpoints is None else self.checkpoints.path(self.step),
-            model=self.model,
+            model=self.parallel.release(),
             fingerprint=self.reader.fingerprint,
             initial_hash=self.initial_hash,
             skipped_steps=self.skipped_steps,
