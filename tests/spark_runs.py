@@ -145,17 +145,26 @@ class Cluster:
             ),
         ]
         self._until(lambda: self._state() is not None)
-        for number in (1, 2):
-            arguments = ["--cores", "1", "--memory", "1g", "--work-dir", str(folder / f"work{number}")]
-            self.processes.append(
-                self._start(
-                    f"127.0.0.{number}", "worker.Worker", *arguments, "--webui-port", "0", self.master
-                )
-            )
+        self.processes += [self._start_worker(number) for number in (1, 2)]
         self._until(lambda: (self._state() or {}).get("aliveworkers") == 2)
+
+    def _start_worker(self, number: int) -> subprocess.Popen[bytes]:
+        arguments = ["--cores", "1", "--memory", "1g", "--work-dir", str(self._folder / f"work{number}")]
+        return self._start(f"127.0.0.{number}", "worker.Worker", *arguments, "--webui-port", "0", self.master)
+
+    def mend(self) -> None:
+        """Start the workers that were killed again."""
+        dead = [number for number in (1, 2) if self.processes[number].poll() is not None]
+        for number in dead:
+            self.processes[number] = self._start_worker(number)
+        if dead:
+            # The master hears of the new one at once, and of the death of the old one by its closed connection.
+            self._until(lambda: (self._state() or {}).get("aliveworkers") == 2)
 
     def _start(self, host: str, name: str, *arguments: str) -> subprocess.Popen[bytes]:
         environment = {**os.environ, "SPARK_LOCAL_IP": host, "SPARK_HOME": str(self._home)}
+        # Executors inherit it: they run the code beside these tests, whatever is installed.
+        environment["PYTHONPATH"] = str(Path(__file__).parent.parent)
         environment |= {"SPARK_NO_DAEMONIZE": "1", "SPARK_DAEMON_JAVA_OPTS": "-XX:TieredStopAtLevel=1"}
         program = [str(self._home / "bin" / "spark-class"), f"org.apache.spark.deploy.{name}"]
         with (self._folder / f"{name}-{len(list(self._folder.iterdir()))}.log").open("wb") as log:

@@ -116,12 +116,15 @@ class BeamEngine(Engine):
         self._workers: list[_Process] = []
 
     def close(self) -> None:
-        """End the launcher, which takes a service's job back, and all workers."""
+        """End the launcher, which takes a service's job back, and all workers; remove what killed attempts left."""
         launcher, self._launcher = self._launcher, None
         if launcher is not None:
             launcher.end(beam_launcher.CANCEL_SECONDS)
         self._stop()
         self._folder.cleanup()
+        storage.remove_temporary(self._root)
+        if not storage.is_remote(self._plan_file):
+            Path(self._plan_file).unlink(missing_ok=True)
 
     def _stop(self) -> None:
         """Kill all processes: whatever they still do is not committed."""

@@ -264,5 +264,5 @@ def test_workers_end_with_their_driver(sample, tmp_path):
     assert len(family) >= 2, "the fork server and a worker at least"
     driver.kill()
     driver.wait()
-    _, alive = psutil.wait_procs(family, timeout=10)
+    _, alive = psutil.wait_procs(family, timeout=60)
     assert alive == []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import random
 import re
 import subprocess
 import time
@@ -12,11 +11,9 @@ from types import SimpleNamespace
 import numpy as np
 import psutil
 import pytest
-from runs import command, digests, kill_group_when, run_cli
+from runs import command, digests, run_cli
 from spark_runs import (
-    SLOW_STAGE,
     SMALL_RECIPE,
-    SmallRuns,
     engine,
     event_log,
     events,
@@ -29,11 +26,6 @@ from corpusforge.engines.spark import destinations, murmur3
 from corpusforge.engines.spark_session import parse_spark_options, root_cause
 from corpusforge.errors import UsageError
 from corpusforge.sample.command import write_sample
-
-
-@pytest.fixture(scope="module")
-def small(tmp_path_factory: pytest.TempPathFactory) -> SmallRuns:
-    return SmallRuns(tmp_path_factory.mktemp("small"))
 
 
 def test_every_partition_gets_a_number_of_its_own() -> None:
@@ -105,30 +97,6 @@ def test_spark_hashes_as_we_do_so_each_task_has_a_partition_of_its_own():
 
     done = run_cli([sys.executable, "-c", program])
     assert done.stdout.strip() == "equal", done.stderr
-
-
-@pytest.mark.slow
-def test_killed_drivers_and_other_engines_leave_work_that_spark_goes_on_with(small, tmp_path):
-    require_spark()
-    output = tmp_path / "run"
-    generator = random.Random(11)
-
-    def committed(stage: str, count: int) -> object:
-        return lambda: len(manifests(output, stage)) >= count
-
-    slow = engine(SLOW_BATCH=0.3)
-    assert kill_group_when(small.arguments(output, *slow), committed(SLOW_STAGE, generator.randint(2, 5)))
-    first = manifests(output)
-    assert len(manifests(output, SLOW_STAGE)) < small.shards
-    # The second driver is the local engine, killed in a later stage; Spark ends it.
-    assert kill_group_when(small.arguments(output), committed("02-", 1))
-    second = manifests(output)
-    assert {name: second[name] for name in first} == first, "a committed task was done again"
-    done = run_cli(small.arguments(output, *engine()))
-    assert done.returncode == 0, done.stderr
-    last = manifests(output)
-    assert {name: last[name] for name in second} == second, "a committed task was done again"
-    assert digests(output) == small.digests
 
 
 RAISES = '''

@@ -4,37 +4,20 @@ from __future__ import annotations
 
 import subprocess
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from runs import digests, run_cli
 from spark_runs import (
     SLOW_STAGE,
-    Cluster,
-    SmallRuns,
     engine,
     event_log,
     events,
     manifests,
-    require_spark,
-    running_cluster,
     task_ends,
 )
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    require_spark()
-    with running_cluster(tmp_path_factory.mktemp("cluster")) as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
-def small(tmp_path_factory: pytest.TempPathFactory) -> SmallRuns:
-    return SmallRuns(tmp_path_factory.mktemp("small"))
 
 
 def leftovers(run: Path) -> list[Path]:
