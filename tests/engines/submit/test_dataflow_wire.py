@@ -49,7 +49,9 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def service() -> Iterator[Service]:
+def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
+    for name in ("NO_PROXY", "no_proxy"):  # a proxy of this machine would not find its loopback
+        monkeypatch.setenv(name, "localhost,127.0.0.1")
     server = Service()
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
