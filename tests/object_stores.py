@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import json
 import logging
 import os
 import socket
@@ -23,9 +24,13 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import fsspec
 import pytest
 
 CLEARED = ("AWS_PROFILE", "AWS_SESSION_TOKEN", "GOOGLE_APPLICATION_CREDENTIALS", "HTTP_PROXY", "http_proxy")
+
+PATIENT = '{"config_kwargs": {"read_timeout": 120, "connect_timeout": 120}}'
+"""Settings of s3fs: a machine that is busy with other tests is no fault of the store."""
 
 
 @dataclass
@@ -35,7 +40,7 @@ class Fault:
     `kind`: "status" (answers `status` itself), "reset" (hangs up before an answer), "lost" (passes the request
     on, hangs up before the answer), "breaks" (hangs up after `after` bytes of the body), "short" (a whole
     answer of `after` bytes fewer than asked), "drops" (the body in small pieces), "damaged" (one byte of the
-    request's body is changed on the way).
+    request's body is changed on the way). Of the requests that match it takes each `every`-th.
     """
 
     kind: str
@@ -43,6 +48,8 @@ class Fault:
     times: int = 1
     status: int = 503
     after: int = 100
+    every: int = 1
+    met: int = 0
 
 
 @dataclass
@@ -137,8 +144,10 @@ class _Handler(BaseHTTPRequestHandler):
         with self.taking:
             for fault in self.store.faults:
                 if fault.times > 0 and fault.matches(self.command, self.path):
-                    fault.times -= 1
-                    return fault
+                    fault.met += 1
+                    if fault.met % fault.every == 0:
+                        fault.times -= 1
+                        return fault
         return None
 
     def _body(self) -> bytes:
@@ -249,6 +258,7 @@ def _environment(values: dict[str, str]) -> Iterator[None]:
             patch.delenv(name, raising=False)
         for name, value in values.items():
             patch.setenv(name, value)
+        patch.setitem(fsspec.config.conf, "s3", json.loads(PATIENT))
         yield
     _forget_clients()
 
@@ -276,6 +286,7 @@ def s3_store() -> Iterator[Store]:
         "AWS_EC2_METADATA_DISABLED": "true",
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "FSSPEC_S3": PATIENT,
     }
     with _environment(values), _proxy("s3") as store:
         server.start()
