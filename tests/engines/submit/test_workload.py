@@ -27,7 +27,7 @@ steps: [extract, exact_dedup]
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_spark_submit_runs_the_request_with_executors_of_their_own(sample: Path, tmp_path: Path) -> None:
     """Executors are processes with working folders of their own; they import the package from the archive."""
     pyspark = pytest.importorskip("pyspark", reason="the extra spark is not installed")
@@ -57,7 +57,7 @@ def test_spark_submit_runs_the_request_with_executors_of_their_own(sample: Path,
     environment = {**os.environ, "PYSPARK_PYTHON": sys.executable, "SPARK_LOCAL_IP": "127.0.0.1"}
     before = set((home / "work").glob("app-*"))
     done = subprocess.run(
-        command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=800, check=False
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=1700, check=False
     )
     applications = set((home / "work").glob("app-*")) - before
     compiled = [
