@@ -3,6 +3,7 @@
 #   make run        environment, sample input, small models, the main job, funnel and report
 #   make test       environment with the development tools, then linters, types and every test
 #   make test-fast  the same tests without the slow ones
+#   make quality    how right extraction, language, rule sets and PII are, on real data (CORPUSFORGE_DATA)
 #   make lint | docs | sample | clean | distclean
 
 VENV ?= .venv
@@ -19,7 +20,7 @@ PROJECT := pyproject.toml setup.py constraints.txt
 FORGE := CORPUSFORGE_MODELS=$(MODELS) $(BIN)/corpusforge
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast lint docs sample clean distclean
+.PHONY: help run test test-fast lint quality docs sample clean distclean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -80,6 +81,13 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# What it measures on is real data that is not shipped: CORPUSFORGE_DATA names its folder.
+quality: $(VENV)/.dev
+	$(BIN)/python benchmarks/extraction.py --rounds 0
+	$(BIN)/python benchmarks/language.py --megabytes 2 --rounds 1
+	$(BIN)/python -m pytest -q tests/filters/test_peers.py
+	$(BIN)/python benchmarks/quality_pii.py
 
 docs: $(VENV)/.dev
 	$(BIN)/python -m corpusforge.documentation docs
