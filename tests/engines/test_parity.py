@@ -8,24 +8,37 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from parity import OWN, Driver, Material, make_material, plan_of, reference
+from parity import OWN, RECIPES, Driver, Material, make_material, plan_of, reference
 from runs import digests
 
 pytestmark = pytest.mark.slow
 
+EVERYTHING = "CORPUSFORGE_PARITY"
+"""Set to `all`, every recipe is run on both engines: half an hour more on two cores."""
+
 RUNS = {
-    "spark": ("duplicates", "arxiv_pipeline", "books_pipeline", "c4_pipeline"),
-    "beam": ("duplicates", "arxiv_pipeline", "books_pipeline", "c4_pipeline"),
+    "spark": ("duplicates", "cc_pipeline", "dialogue_pipeline", "llama_mixture"),
+    "beam": (
+        "duplicates",
+        "arxiv_pipeline",
+        "books_pipeline",
+        "c4_pipeline",
+        "github_pipeline",
+        "wikipedia_pipeline",
+    ),
     "beam processes": ("duplicates", "stackexchange_pipeline"),
     "beam portable": ("duplicates",),
 }
 """Engines with what is run on them: Spark on a standalone cluster with two workers; Beam's runner in one process, with
 two worker processes, and behind the portable Job API on loopback."""
+if os.environ.get(EVERYTHING) == "all":
+    RUNS["spark"] = RUNS["beam"] = RECIPES
 
 BEAM = {
     "beam": (1, ()),
