@@ -78,6 +78,11 @@ class Encoder:
             tokens, lengths = self._encode_chunks(texts, final)
         return tokens.astype(self.dtype), lengths
 
+    def forget(self) -> None:
+        """Empty the cache of chunks."""
+        with self._lock:
+            self._cache.clear()
+
     def decode(self, ids: npt.NDArray[Any]) -> str:
         """Text of token ids (control tokens give nothing)."""
         return str(self._processor.decode([int(value) for value in ids]))
