@@ -181,7 +181,11 @@ class _Launcher:
     def _defaults(self, name: str) -> dict[str, str]:
         """Options that a runner gets unless they are given: a portable one without a service gets Beam's own."""
         if name == DATAFLOW:
-            return {"number_of_worker_harness_threads": "1"}
+            defaults = {"number_of_worker_harness_threads": "1"}
+            if "save_main_session" not in self._settings.options:
+                # Beam 2.77 would pickle and stage what the command line's process has imported.
+                defaults["no_save_main_session"] = "true"
+            return defaults
         if name != PORTABLE or "job_endpoint" in self._settings.options:
             return {}
         if self._job_endpoint is None:

@@ -77,6 +77,10 @@ def test_the_runner_is_named_and_never_found_by_search():
 
 def test_a_job_service_that_is_named_is_used_and_none_is_started():
     launcher = launcher_with({"runner": "PortableRunner", "job_endpoint": "flink:8099"})
+    assert launcher_with({})._defaults("DataflowRunner")["no_save_main_session"] == "true"
+    assert "no_save_main_session" not in launcher_with({"save_main_session": "true"})._defaults(
+        "DataflowRunner"
+    )
     assert launcher._defaults("PortableRunner") == {}
     assert launcher._defaults("FnApiRunner") == {}
 
