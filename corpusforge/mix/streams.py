@@ -18,7 +18,7 @@ import csv
 import gzip
 import io
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -74,7 +74,7 @@ def write_stream(
         "llmc": _llmc,
         "nanogpt": _nanogpt,
         "olmo": _olmo,
-    }[kind](ids, offsets, stored, documents, source, tokenizer)
+    }[kind](_Stream(ids, offsets, stored, documents, source, tokenizer))
     return [
         write_atomically(storage.join(folder, name + ending), data, len(offsets) - 1 if place == 0 else 0)
         for place, (ending, data) in enumerate(files)
@@ -84,30 +84,31 @@ def write_stream(
 _Files = list[tuple[str, bytes]]
 
 
-def _datatrove(
-    ids: npt.NDArray[Any],
-    offsets: Int64,
-    stored: np.dtype[Any],
-    documents: Sequence[str],
-    source: str,
-    tokenizer: str,
-) -> _Files:
-    metadata = f"{tokenizer}|{stored.itemsize}\n{len(ids)}\n{len(ids)}"
+class _Stream(NamedTuple):
+    """What `write_stream` was given, and the type of stored ids."""
+
+    ids: npt.NDArray[Any]
+    offsets: Int64
+    stored: np.dtype[Any]
+    documents: Sequence[str]
+    source: str
+    tokenizer: str
+
+    def stored_ids(self) -> bytes:
+        return self.ids.astype(self.stored).tobytes()
+
+
+def _datatrove(stream: _Stream) -> _Files:
+    metadata = f"{stream.tokenizer}|{stream.stored.itemsize}\n{len(stream.ids)}\n{len(stream.ids)}"
     return [
-        (".ds", ids.astype(stored).tobytes()),
-        (".ds.index", offsets[1:].astype("<u8").tobytes()),
+        (".ds", stream.stored_ids()),
+        (".ds.index", stream.offsets[1:].astype("<u8").tobytes()),
         (".ds.metadata", metadata.encode()),
     ]
 
 
-def _llmc(
-    ids: npt.NDArray[Any],
-    offsets: Int64,
-    stored: np.dtype[Any],
-    documents: Sequence[str],
-    source: str,
-    tokenizer: str,
-) -> _Files:
+def _llmc(stream: _Stream) -> _Files:
+    ids, offsets, stored = stream.ids, stream.offsets, stream.stored
     header = np.zeros(LLMC_HEADER, "<i4")
     header[:3] = (20240520, 1, len(ids)) if stored.itemsize == 2 else (20240801, 7, len(ids))
     # The end token of each document goes to its front.
@@ -117,30 +118,17 @@ def _llmc(
     return [(".bin", header.tobytes() + turned.tobytes())]
 
 
-def _nanogpt(
-    ids: npt.NDArray[Any],
-    offsets: Int64,
-    stored: np.dtype[Any],
-    documents: Sequence[str],
-    source: str,
-    tokenizer: str,
-) -> _Files:
-    return [(".bin", ids.astype(stored).tobytes())]
+def _nanogpt(stream: _Stream) -> _Files:
+    return [(".bin", stream.stored_ids())]
 
 
-def _olmo(
-    ids: npt.NDArray[Any],
-    offsets: Int64,
-    stored: np.dtype[Any],
-    documents: Sequence[str],
-    source: str,
-    tokenizer: str,
-) -> _Files:
+def _olmo(stream: _Stream) -> _Files:
     lines = io.StringIO()
     writer = csv.writer(lines, lineterminator="\n")
-    for start, end, document in zip(offsets[:-1].tolist(), offsets[1:].tolist(), documents, strict=True):
-        writer.writerow((start, end, document, source))
+    bounds = stream.offsets.tolist()
+    for start, end, document in zip(bounds[:-1], bounds[1:], stream.documents, strict=True):
+        writer.writerow((start, end, document, stream.source))
     return [
-        (".npy", ids.astype(stored).tobytes()),
+        (".npy", stream.stored_ids()),
         (".csv.gz", gzip.compress(lines.getvalue().encode(), 6, mtime=0)),
     ]
