@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pickle
 import re
+from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,9 @@ import torch
 from corpusforge.errors import RunFailedError, UsageError
 
 FORMAT = 1
+
+FREE = frozenset(("microbatch", "rewinds"))
+"""Settings that may differ when a run goes on: they do not change what is learned."""
 
 
 class Checkpoints:
@@ -116,3 +120,20 @@ def newest_checkpoint(folder: Path) -> Path:
         return checkpoints.path(steps[-1])
     finally:
         checkpoints.close()
+
+
+def check_same_run(
+    state: Mapping[str, Any], fingerprint: str, settings: Mapping[str, Mapping[str, Any]]
+) -> None:
+    """Raise `UsageError` when a checkpoint is of other data, or of other settings than these (but `FREE` ones)."""
+    if state["fingerprint"] != fingerprint:
+        raise UsageError(
+            f"the checkpoint was trained on other data (fingerprint {state['fingerprint'][:12]}…, these rows "
+            f"have {fingerprint[:12]}…)"
+        )
+    for name, now in settings.items():
+        before = state["settings"][name]
+        changed = sorted(key for key in now if key not in FREE and now[key] != before.get(key))
+        if changed:
+            values = ", ".join(f"{key} {before.get(key)} → {now[key]}" for key in changed)
+            raise UsageError(f"the checkpoint was trained with other settings: {values}")

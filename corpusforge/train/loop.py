@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from corpusforge.errors import RunFailedError, UsageError
-from corpusforge.train.checkpoint import Checkpoints
+from corpusforge.train.checkpoint import Checkpoints, check_same_run
 from corpusforge.train.data import Batch, Batches, Prefetcher, open_rows
 from corpusforge.train.devices import data_sheet_peak
 from corpusforge.train.distributed import Parallel, World, joined
@@ -26,9 +26,6 @@ from corpusforge.train.speed import Speed, device_name, measure_peak
 from corpusforge.train.spikes import SkippedBatches, SpikeDetector
 
 __all__ = ["TrainResult", "TrainSettings", "train"]
-
-FREE = frozenset(("microbatch", "rewinds"))
-"""Settings that may differ when a run goes on: they do not change what is learned."""
 
 MICROBATCH_TOKENS = 32768
 FINAL_SHARE = 0.05
@@ -138,21 +135,8 @@ class _Run:
         if not steps:
             return None
         state = self.checkpoints.load(steps[-1])
-        self._compare(state)
+        check_same_run(state, self.reader.fingerprint, self._settings())
         return state
-
-    def _compare(self, state: Mapping[str, Any]) -> None:
-        if state["fingerprint"] != self.reader.fingerprint:
-            raise UsageError(
-                f"the checkpoint was trained on other data (fingerprint {state['fingerprint'][:12]}…, these rows "
-                f"have {self.reader.fingerprint[:12]}…)"
-            )
-        for name, now in self._settings().items():
-            before = state["settings"][name]
-            changed = sorted(key for key in now if key not in FREE and now[key] != before.get(key))
-            if changed:
-                values = ", ".join(f"{key} {before.get(key)} → {now[key]}" for key in changed)
-                raise UsageError(f"the checkpoint was trained with other settings: {values}")
 
     def _settings(self) -> dict[str, dict[str, Any]]:
         return {
