@@ -15,7 +15,7 @@ from typer.core import TyperGroup
 from corpusforge.errors import MissingExtraError, UsageError
 
 if TYPE_CHECKING:
-    from corpusforge.train.laws import Allocation
+    from corpusforge.train.laws import Allocation, LossLaw
     from corpusforge.train.records import TrainResult
 
 
@@ -285,6 +285,7 @@ def fit(
         f"+ {law.data_factor:.4g} / D^{law.data_exponent:.4f}",
         highlight=False,
     )
+    out.print(_errors(law), highlight=False)
     table = Table("run", "parameters", "tokens", "loss", "law", box=None)
     for point in points:
         expected = law.loss(point.parameters, point.tokens)
@@ -293,6 +294,20 @@ def fit(
     out.print(table, highlight=False)
     if compute is not None:
         _print_plan(compute, [law.best(compute)], False)
+
+
+def _errors(law: LossLaw) -> str:
+    """The line that says how sure the five numbers are."""
+    if law.errors is None:
+        return "standard errors: none, since without one of the runs no law of this form fits"
+    named = (
+        ("E", "floor"),
+        ("A", "model_factor"),
+        ("alpha", "model_exponent"),
+        ("B", "data_factor"),
+        ("beta", "data_exponent"),
+    )
+    return "standard errors: " + ", ".join(f"{short} {law.errors[name]:.2g}" for short, name in named)
 
 
 @app.command()

@@ -23,6 +23,9 @@ HUBER = 1e-3
 LEAST_RUNS = 6
 """One more than there are unknowns."""
 
+LARGEST_LOG = 300.0
+"""Above, the factors themselves could not be written as numbers."""
+
 STARTS = tuple(itertools.product((3.0, 9.0), (3.0, 9.0), (0.0,), (0.2, 0.6), (0.2, 0.6)))
 """First values of log A, log B, log E, alpha, beta."""
 
@@ -72,6 +75,7 @@ def fit(points: Sequence[Point]) -> LossLaw:
     """Least sum of Huber penalties on log L by L-BFGS, in float64, from 16 starts.
 
     The penalties are summed, not averaged: averaging made the original fit stop early (Besiroglu et al. 2024).
+    The errors are the jackknife's: how far the numbers move when each run in turn is left out.
     Raises `UsageError` for fewer than six points, or fewer than three sizes or amounts of tokens.
     """
     sizes, amounts = ({getattr(point, name) for point in points} for name in ("parameters", "tokens"))
@@ -86,14 +90,45 @@ def fit(points: Sequence[Point]) -> LossLaw:
     table = np.log([[point.parameters, point.tokens, point.loss] for point in points])
     values = torch.from_numpy(table)
     found = [_descend(values, start) for start in STARTS]
-    finite = [(penalty, result) for penalty, result in found if math.isfinite(penalty)]
+    finite = [
+        (penalty, result)
+        for penalty, result in found
+        if math.isfinite(penalty) and all(math.isfinite(one) and one < LARGEST_LOG for one in result)
+    ]
     if not finite:
         raise UsageError("no law of this form fits these runs")
     _, best = min(finite, key=lambda pair: pair[0])
-    log_a, log_b, log_e, alpha, beta = best
-    return LossLaw(
-        f"fitted to {len(points)} runs", math.exp(log_e), math.exp(log_a), alpha, math.exp(log_b), beta
-    )
+    centre = _numbers(best)
+    return LossLaw(f"fitted to {len(points)} runs", **centre, errors=_jackknife(values, best))
+
+
+def _numbers(unknowns: Sequence[float]) -> dict[str, float]:
+    """The law's five numbers by name, from the unknowns of the fit."""
+    log_a, log_b, log_e, alpha, beta = unknowns
+    return {
+        "floor": math.exp(log_e),
+        "model_factor": math.exp(log_a),
+        "model_exponent": alpha,
+        "data_factor": math.exp(log_b),
+        "data_exponent": beta,
+    }
+
+
+def _jackknife(values: Any, best: Sequence[float]) -> dict[str, float] | None:
+    """Standard errors from the fits without one run each (Efron and Stein, Annals of Statistics 9, 1981).
+
+    `values` float64[n, 3]. None where a fit without one run has no end: then that run alone holds up a number.
+    """
+    count = len(values)
+    found = []
+    for left_out in range(count):
+        _, unknowns = _descend(values[torch.arange(count) != left_out], best)
+        if not all(math.isfinite(value) and value < LARGEST_LOG for value in unknowns):
+            return None
+        found.append(list(_numbers(unknowns).values()))
+    spread = np.asarray(found) - np.mean(found, axis=0)
+    errors = np.sqrt((count - 1) / count * np.sum(spread**2, axis=0))
+    return dict(zip(_numbers(best), errors.tolist(), strict=True))
 
 
 def _descend(values: Any, start: Sequence[float]) -> tuple[float, list[float]]:

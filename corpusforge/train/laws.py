@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from corpusforge.errors import UsageError
@@ -22,6 +22,8 @@ class LossLaw:
     model_exponent: float
     data_factor: float
     data_exponent: float
+    errors: Mapping[str, float] | None = None
+    """Standard errors of the five numbers by name, where they are known."""
 
     def loss(self, parameters: float, tokens: float) -> float:
         """Expected loss."""
@@ -63,6 +65,13 @@ BESIROGLU = LossLaw(
     model_exponent=0.3478,
     data_factor=2085.43,
     data_exponent=0.3658,
+    errors={
+        "floor": 0.03,
+        "model_factor": 124.58,
+        "model_exponent": 0.02,
+        "data_factor": 1293.23,
+        "data_exponent": 0.02,
+    },
 )
 
 
@@ -70,7 +79,9 @@ def kaplan(compute: float) -> Allocation:
     """OpenAI's law: N = 1.3e9 C^0.73 without embeddings, L = (3.1e8 / C)^0.05, C in petaflop-days.
 
     Kaplan et al. 2020, arXiv 2001.08361, appendix A, the fits for the compute-efficient frontier; the tokens are
-    what 6 N D leaves. It gives larger models and fewer tokens than Hoffmann et al., who explain why.
+    what 6 N D leaves. Their compute is that of batches far below the critical size: at the critical one, about
+    twice the compute and tokens reach the same loss (their own 2e10 C^0.27 tokens). It gives larger models and
+    fewer tokens than Hoffmann et al., who explain why.
     """
     days = compute / PETAFLOP_DAY
     parameters = 1.3e9 * days**0.73

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch", reason="the extra `train` (torch) is not installed")
@@ -59,6 +60,24 @@ def test_a_fit_finds_the_law_that_made_the_losses() -> None:
     assert found.floor == pytest.approx(BESIROGLU.floor, rel=0.01)
     assert found.model_exponent == pytest.approx(BESIROGLU.model_exponent, rel=0.03)
     assert found.data_exponent == pytest.approx(BESIROGLU.data_exponent, rel=0.03)
+
+
+def test_errors_of_a_fit_are_as_large_as_its_mistakes() -> None:
+    """Losses off by 0.1 % each: the planted numbers lie within a few errors, which are neither zero nor huge."""
+    torch.set_num_threads(1)
+    noise = np.random.default_rng(0).standard_normal(12)
+    ladder = [(size, tokens) for size in (1e7, 5e7, 3e8) for tokens in (2e8, 1e9, 5e9, 2e10)]
+    points = [
+        Point("", size, tokens, BESIROGLU.loss(size, tokens) * math.exp(0.001 * off))
+        for (size, tokens), off in zip(ladder, noise, strict=True)
+    ]
+    found = fit(points)
+    assert found.errors is not None
+    mistakes = {name: abs(getattr(found, name) - getattr(BESIROGLU, name)) for name in found.errors}
+    away = [mistakes[name] / found.errors[name] for name in mistakes]
+    assert max(away) < 4
+    assert min(away) > 0.01
+    assert 1e-4 < found.errors["model_exponent"] < 0.05
 
 
 def test_too_few_runs_and_impossible_numbers_are_refused() -> None:
