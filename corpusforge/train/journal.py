@@ -72,19 +72,30 @@ def taken_steps(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
 class Board:
     """Scalars for TensorBoard."""
 
-    def __init__(self, folder: Path) -> None:
-        """Raises `UsageError` when TensorBoard is not installed."""
+    def __init__(self, folder: Path, step: int) -> None:
+        """Go on at `step`: what an earlier attempt wrote from there on is not shown any more.
+
+        Raises `UsageError` when TensorBoard is not installed.
+        """
         try:
             from torch.utils.tensorboard import SummaryWriter
         except ImportError as error:
             raise UsageError("--tensorboard needs TensorBoard: pip install tensorboard") from error
-        self._writer = SummaryWriter(str(folder))
+        self._kind, self._folder = SummaryWriter, str(folder)
+        self._writer = SummaryWriter(self._folder, purge_step=step)
 
     def write(self, step: int, values: dict[str, Any]) -> None:
-        """Add every number among `values` under its name."""
+        """Add every number among `values` under its name, those of a mapping in it under both names."""
         for name, value in values.items():
-            if isinstance(value, int | float) and not isinstance(value, bool) and name != "step":
+            if isinstance(value, dict):
+                self.write(step, {f"{name}/{inner}": one for inner, one in value.items()})
+            elif isinstance(value, int | float) and not isinstance(value, bool) and name != "step":
                 self._writer.add_scalar(name, value, step)
+
+    def go_back(self, step: int) -> None:
+        """After a rewind: what was written from `step` on is not shown any more."""
+        self._writer.close()
+        self._writer = self._kind(self._folder, purge_step=step)
 
     def close(self) -> None:
         """Write out what is left."""

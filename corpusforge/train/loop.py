@@ -183,7 +183,7 @@ class _Run:
         entries = taken_steps(read_journal(output / LOG_NAME))
         self.curve = [(int(entry["step"]), entry["loss"]) for entry in entries]
         if self.settings.tensorboard:
-            self.board = Board(output / "tensorboard")
+            self.board = Board(output / "tensorboard", self.step)
 
     def _precision(self) -> torch.dtype:
         wanted = self.training.precision
@@ -322,6 +322,8 @@ class _Run:
         self.seconds_before = seconds
         left_out = self.gaps.leave_out(target, self.training.rewind_skip, self.gaps.batch(at))
         self.curve = [point for point in self.curve if point[0] < target]
+        if self.board is not None:
+            self.board.go_back(target)
         if self.world.first:
             self.checkpoints.forget_after(target)
         self.world.barrier()
