@@ -13,6 +13,8 @@ from rich.table import Table
 from typer.core import TyperGroup
 
 from corpusforge.errors import MissingExtraError, UsageError
+from corpusforge.train.evaluate_command import evaluate, evaluation
+from corpusforge.train.evaluate_command import show as show_evaluation
 
 if TYPE_CHECKING:
     from corpusforge.train.laws import Allocation, LossLaw
@@ -34,6 +36,8 @@ app = typer.Typer(
     cls=_TrainGroup,
     no_args_is_help=True,
 )
+
+app.command()(evaluate)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print plain values.")]
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
@@ -66,6 +70,13 @@ def run(
     ] = None,
     checkpoint_every: Annotated[int | None, typer.Option(min=1, help="Steps between checkpoints.")] = None,
     tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Write scalars for it, too.")] = False,
+    pack: Annotated[
+        Path | None,
+        typer.Option(help="File of eval-pack: score its panel while training, its tasks at the end."),
+    ] = None,
+    evaluate_every: Annotated[
+        int | None, typer.Option(min=1, help="Steps between evaluations; default: a fifth of all.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Train a model on DATA; the same settings and data give the same model, also after interruptions."""
@@ -82,6 +93,7 @@ def run(
     vocabulary = vocabulary_size or _vocabulary_size(data)
     wanted = None if tokens is None else parse_count(tokens)
     model, training = override(*configuration(size, vocabulary, length, wanted), values)
+    steps = training.steps(model.context)
     settings = TrainSettings(
         rows,
         model,
@@ -94,6 +106,8 @@ def run(
         checkpoint_every=checkpoint_every,
         live=not as_json,
         tensorboard=tensorboard,
+        on_evaluate=None if pack is None else evaluation(pack, _tokenizer(data), steps),
+        evaluate_every=None if pack is None else evaluate_every or -(-steps // 5),
     )
     result = _usable(lambda: train(settings))
     if os.environ.get("RANK", "0") != "0":
@@ -103,6 +117,8 @@ def run(
         print(json.dumps(_plain(result)))
     else:
         _show(Console(), result, len(rows) * length, page)
+        if result.evaluations:
+            show_evaluation(Console(), result.evaluations[-1])
 
 
 def _usable(call: Any) -> Any:
@@ -139,16 +155,26 @@ def _read_recipe(path: Path | None) -> dict[str, Any]:
     return values
 
 
-def _vocabulary_size(data: Path) -> int:
-    """What the manifest beside the shards says. Raises `UsageError` where there is none."""
+def _tokenizer(data: Path) -> dict[str, Any]:
+    """What the manifest beside the shards says of their tokenizer; empty where there is none."""
     for path in (data / "shards" / "manifest.json", data / "manifest.json", data.parent / "manifest.json"):
         if not path.is_file():
             continue
         try:
-            return int(json.loads(path.read_bytes())["tokenizer"]["vocabulary_size"])
+            return dict(json.loads(path.read_bytes())["tokenizer"])
         except (ValueError, KeyError, TypeError):
             continue
-    raise UsageError(f"{data} does not say how large its vocabulary is: give --vocabulary-size")
+    return {}
+
+
+def _vocabulary_size(data: Path) -> int:
+    """What the manifest beside the shards says. Raises `UsageError` where there is none."""
+    try:
+        return int(_tokenizer(data)["vocabulary_size"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise UsageError(
+            f"{data} does not say how large its vocabulary is: give --vocabulary-size"
+        ) from error
 
 
 def _plain(result: TrainResult) -> dict[str, Any]:
@@ -163,6 +189,7 @@ def _plain(result: TrainResult) -> dict[str, Any]:
         "initial_hash": result.initial_hash,
         "skipped_steps": result.skipped_steps,
         "rewinds": result.rewinds,
+        "evaluations": result.evaluations,
         **result.speed,
     }
 

@@ -98,10 +98,16 @@ def _evaluations(entries: Sequence[dict[str, Any]]) -> dict[str, Curve]:
     for entry in entries:
         if entry.get("event") != "evaluation":
             continue
-        for name, value in entry.items():
+        # Of a panel, each domain; zero-shot tasks are scored once, at the end, and make no curve.
+        panel = {f"bits per byte, {name}": one for name, one in _mapping(entry.get("bits_per_byte")).items()}
+        for name, value in (entry | panel).items():
             if name not in ("event", "at_step") and isinstance(value, int | float) and math.isfinite(value):
                 curves.setdefault(f"Evaluation: {name}", []).append((float(entry["at_step"]), float(value)))
     return curves
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
 def _refused(entries: Sequence[dict[str, Any]]) -> str:
