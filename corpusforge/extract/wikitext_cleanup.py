@@ -21,6 +21,8 @@ _EMPTY_BRACKETS = re.compile(r"\(\s*[,;:]?\s*\)|\[\s*\]")
 _OPENING = re.compile(r"\((?:\s*[,;:、，])+\s*")
 _SPACES = re.compile(r"[ \t\u00a0]+")
 _BEFORE_MARK = re.compile(r" +([,.;:!?)])")
+_SPACED_MARKS = tuple(f" {mark}" for mark in ",.;:!?)")
+_SPACE_RUNS = re.compile("  +")
 _BLANK_LINES = re.compile(r"\n{3,}")
 _BULLETS = re.compile(r"(?:- )+")
 _WORDLESS = re.compile(r"(?:- ?)+[\W_]*")
@@ -93,18 +95,37 @@ def _table_line(line: str) -> str:
 def tidy(text: str) -> str:
     """Mend what removal leaves: empty brackets and list items, spaces before marks, runs of blank lines and spaces."""
     lines = []
-    for line in _SWITCH.sub("", text).split("\n"):
-        line = "\t".join(_SPACES.sub(" ", cell).strip() for cell in line.split("\t")).strip()
-        line = re.sub(r"  +", " ", _EMPTY_BRACKETS.sub("", line))
-        line = _OPENING.sub("(", line)
-        line = _BEFORE_MARK.sub(r"\1", line).strip(" ")
+    text = _SWITCH.sub("", text) if "__" in text else text
+    for line in text.split("\n"):
+        line = _tidy_line(line)
         if line.startswith("-") and _KEEP not in line and _WORDLESS.fullmatch(line):
             continue
-        bullets = _BULLETS.match(line)
+        bullets = _BULLETS.match(line) if line.startswith("-") else None
         if bullets is not None:
             line = "  " * (len(bullets[0]) // 2 - 1) + "- " + line[bullets.end() :]
         lines.append(line)
     return _BLANK_LINES.sub("\n\n", "\n".join(without_empty_sections(lines))).strip()
+
+
+def _tidy_line(line: str) -> str:
+    """Most lines need little of it: what a rule is about is looked for first, which is far cheaper than the rule."""
+    if _has_gaps(line):
+        line = "\t".join(_SPACES.sub(" ", cell).strip() for cell in line.split("\t"))
+    line = line.strip()
+    if ")" in line or "]" in line:
+        line = _EMPTY_BRACKETS.sub("", line)
+    if "  " in line:
+        line = _SPACE_RUNS.sub(" ", line)
+    if "(" in line:
+        line = _OPENING.sub("(", line)
+    if any(mark in line for mark in _SPACED_MARKS):
+        line = _BEFORE_MARK.sub(r"\1", line)
+    return line.strip(" ")
+
+
+def _has_gaps(line: str) -> bool:
+    """Whether spaces may be more than one between two words, or stand beside a tab."""
+    return "  " in line or "\t" in line or "\u00a0" in line
 
 
 def without_empty_sections(lines: list[str]) -> list[str]:
