@@ -17,7 +17,7 @@ from fractions import Fraction
 import numpy as np
 import numpy.typing as npt
 
-from corpusforge.mix.apportion import Apportionment
+from corpusforge.apportion import Apportionment
 from corpusforge.mix.packing import pack
 from corpusforge.mix.shares import Supply, mixture_of
 

@@ -24,8 +24,8 @@ import pyarrow as pa
 from steps import batches, calibration, corpus, seconds
 
 from corpusforge.filters.perplexity import PerplexityMeasure, PerplexityParameters, _load_files, _load_own
+from corpusforge.model_store import language_models
 from corpusforge.models.normalization import cut, normalize
-from corpusforge.models.store import language_models
 from corpusforge.models.train_lm import as_words, train_language_model
 from corpusforge.step import MICRO, LiveRows, RunContext
 from corpusforge.texts import Texts

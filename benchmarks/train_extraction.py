@@ -26,12 +26,12 @@ import numpy.typing as npt
 from extraction import Page, domain, extracted, load, mean_score, overlap, segments, total_score
 
 from corpusforge.extract.blocks import choose_blocks
+from corpusforge.extract.charset import decode_to_utf8
 from corpusforge.extract.html import Limits, walk_page
 from corpusforge.extract.metadata import page_title
 from corpusforge.extract.step import Parameters
 from corpusforge.kernels.html_blocks import Walked
 from corpusforge.kernels.html_features import FEATURES, block_features
-from corpusforge.sources.charset import decode_to_utf8
 
 OUTPUT = Path(__file__).resolve().parents[1] / "corpusforge" / "extract" / "block_model.json"
 LIMITS = Limits()

@@ -20,7 +20,7 @@ from corpusforge.report.build import build_report
 from corpusforge.report.dedup import DuplicateBooks
 from corpusforge.report.html import render
 from corpusforge.report.personal_data import personal_data
-from corpusforge.report.statistics import merge_by_step
+from corpusforge.statistics.steps import merge_by_step
 from corpusforge.tasks.context import exchange_facts
 
 PACKAGES = (

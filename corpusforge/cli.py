@@ -13,8 +13,9 @@ from rich.console import Console
 from rich.table import Table
 
 from corpusforge import __version__
-from corpusforge.engines.submit import options as cloud
+from corpusforge.arguments import parse_inputs, parse_options
 from corpusforge.errors import CorpusforgeError, UsageError
+from corpusforge.submit import options as cloud
 
 app = typer.Typer(
     help="Turn raw text dumps into training shards, and account for every document.",
@@ -30,9 +31,9 @@ COMMANDS = {
     "tokenizer": "tokenize.command:app",
     "train": "train.command:app",
     "sample": "sample.command:sample",
-    "show-batch": "mix.show_command:show_batch",
+    "show-batch": "report.show_batch_command:show_batch",
     "export": "export.command:export",
-    "attach": "engines.submit.options:attach",
+    "attach": "submit.options:attach",
     "plan": "report.plan_command:plan",
     "bench": "train.bench_command:bench",
     "eval-pack": "train.bench_command:eval_pack",
@@ -40,7 +41,7 @@ COMMANDS = {
     "decide": "report.decide_command:command",
     "takedown": "report.takedown_command:command",
     "replace": "report.replace_command:command",
-    "audit": "dedup.audit_command:audit",
+    "audit": "report.audit_command:audit",
 }
 """Commands that have modules of their own, imported when they are asked for: a line each."""
 
@@ -107,28 +108,6 @@ def _options(
     pass
 
 
-def parse_inputs(values: list[str]) -> dict[str, list[str]]:
-    """``source=PATH`` options to source → paths. Raises `UsageError`."""
-    inputs: dict[str, list[str]] = {}
-    for value in values:
-        source, separator, path = value.partition("=")
-        if not separator or not path:
-            raise UsageError(f"--input takes source=PATH_OR_GLOB, not {value!r}")
-        inputs.setdefault(source, []).append(path)
-    return inputs
-
-
-def parse_options(values: list[str]) -> dict[str, str]:
-    """``name=value`` options to a mapping. Raises `UsageError`."""
-    options = {}
-    for value in values:
-        name, separator, text = value.partition("=")
-        if not separator or not name:
-            raise UsageError(f"--engine-option takes name=value, not {value!r}")
-        options[name] = text
-    return options
-
-
 @app.command()
 def run(
     recipe: Annotated[str, typer.Argument(help="Name of a shipped recipe, or a YAML file.")],
@@ -181,7 +160,7 @@ def run(
     loaded = recipes.load(recipe, set or [])
     inputs = parse_inputs(input or [])
     if on is not None:
-        from corpusforge.engines.submit.command import Run, Session
+        from corpusforge.submit.command import Run, Session
 
         if output is None:
             raise UsageError("where to? give --output gs://BUCKET/PATH")

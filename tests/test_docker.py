@@ -21,7 +21,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from corpusforge.engines.submit.bundle import code_archive
+from corpusforge.submit.bundle import code_archive
 
 ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / "docker"

@@ -18,7 +18,7 @@ from corpusforge import recipe as recipes
 from corpusforge.errors import UsageError
 from corpusforge.listing import list_shards
 from corpusforge.mix.loader import PackedRows
-from corpusforge.mix.show_command import rows_of_step
+from corpusforge.report.show_batch_command import rows_of_step
 from corpusforge.sample.command import write_sample
 
 pytestmark = pytest.mark.slow

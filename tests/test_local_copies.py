@@ -9,11 +9,11 @@ import pytest
 from object_stores import Store, s3_store
 
 from corpusforge import local_copies, retries, storage
+from corpusforge import model_store as models
 from corpusforge.errors import MissingModelError, StorageError, UsageError
 from corpusforge.filters import bad_words
 from corpusforge.filters.url import list_files
 from corpusforge.local_copies import CommittedFiles, local_folder, local_path
-from corpusforge.models import store as models
 
 
 @pytest.fixture(scope="module")

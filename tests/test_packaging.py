@@ -22,7 +22,7 @@ KINDS = ("pipelines", "filters", "tokenizers")
 ENGINES = (
     "corpusforge/engines/spark",
     "corpusforge/engines/beam",
-    "corpusforge/engines/submit",
+    "corpusforge/submit",
     "corpusforge/train/",
 )
 EXTRAS = {

@@ -21,8 +21,8 @@ import pyarrow as pa
 
 from corpusforge.recipe import make_step
 from corpusforge.step import LiveRows, MapStep
-from corpusforge.tasks.batch import drops
 from corpusforge.texts import Texts
+from corpusforge.verdicts import drops
 
 RULES = {
     "gopher_short_doc": "min_words",

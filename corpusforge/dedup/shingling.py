@@ -68,7 +68,7 @@ def tokenizer_fingerprint(parameters: MinhashParameters) -> dict[str, str]:
     """Hash of the tokenizer, when shingles are of tokens."""
     if parameters.shingle != "token" or parameters.tokenizer is None:
         return {}
-    from corpusforge.models.store import find, sha256_of
+    from corpusforge.model_store import find, sha256_of
 
     return {"tokenizer": sha256_of(find(parameters.tokenizer))}
 
@@ -76,7 +76,7 @@ def tokenizer_fingerprint(parameters: MinhashParameters) -> dict[str, str]:
 @lru_cache(maxsize=1)
 def _tokenizer(model: str | None) -> Tokenizer:
     """Load a model once per process."""
-    from corpusforge.models.store import find
+    from corpusforge.model_store import find
     from corpusforge.tokenize.loading import load_tokenizer
 
     if model is None:

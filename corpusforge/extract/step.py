@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from corpusforge.extract.blocks import block_model, extract_blocks
+from corpusforge.extract.charset import decode_to_utf8
 from corpusforge.extract.html import (
     Limits,
     Options,
@@ -22,7 +23,6 @@ from corpusforge.extract.html import (
     trafilatura_extractor,
     walk_page,
 )
-from corpusforge.sources.charset import decode_to_utf8
 from corpusforge.step import LiveRows, MapStep, Measured, Rule, RunContext, Signal
 
 HTML_TYPES = frozenset({"text/html", "application/xhtml+xml"})

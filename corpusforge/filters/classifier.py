@@ -21,9 +21,9 @@ import numpy.typing as npt
 import pyarrow as pa
 from pydantic import Field
 
-from corpusforge.mix.randomness import STREAM_CLASSIFIER, id_bytes, uniform_bits
 from corpusforge.models.classifier_model import FoundClassifier
 from corpusforge.models.normalization import cut_ends
+from corpusforge.randomness import STREAM_CLASSIFIER, id_bytes, uniform_bits
 from corpusforge.step import MICRO, LiveRows, MapStep, Measured, Rule, RunContext, Signal, StepParameters
 
 Int64 = npt.NDArray[np.int64]

@@ -18,9 +18,9 @@ from pydantic import Field
 
 from corpusforge.errors import MissingExtraError, MissingModelError
 from corpusforge.kernels.word_table import are_blank
+from corpusforge.model_store import find, sha256_of
 from corpusforge.models.fasttext_model import FastTextModel
 from corpusforge.models.normalization import cut, cut_ends
-from corpusforge.models.store import find, sha256_of
 from corpusforge.step import (
     MICRO,
     RATIO,

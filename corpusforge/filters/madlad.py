@@ -37,7 +37,7 @@ from corpusforge.kernels.questionable_sentences import (
 )
 from corpusforge.kernels.text_statistics import sum_by_span
 from corpusforge.local_copies import local_path
-from corpusforge.models.store import sha256_of
+from corpusforge.model_store import sha256_of
 from corpusforge.step import (
     RATIO,
     LiveRows,

@@ -18,9 +18,9 @@ import pyarrow as pa
 from pydantic import Field, model_validator
 
 from corpusforge.errors import MissingExtraError, MissingModelError, UsageError
+from corpusforge.model_store import LanguageModelFiles, language_models, sha256_of
 from corpusforge.models.ngram_model import NgramModel, PieceIds
 from corpusforge.models.normalization import Normalization, cut, cut_ends, normalize
-from corpusforge.models.store import LanguageModelFiles, language_models, sha256_of
 from corpusforge.models.train_lm import as_words
 from corpusforge.operations import Folder
 from corpusforge.step import (

@@ -12,21 +12,21 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from corpusforge import storage
+from corpusforge.apportion import Apportionment
+from corpusforge.atomic_file import WrittenFile
 from corpusforge.errors import UsageError
 from corpusforge.layout import number
-from corpusforge.mix.apportion import Apportionment
-from corpusforge.mix.files import WrittenFile
 from corpusforge.mix.litdata import LitDataWriter
 from corpusforge.mix.mds import MdsWriter
 from corpusforge.mix.megatron import MegatronWriter
-from corpusforge.mix.order import order_key, repeats, unpermute
+from corpusforge.mix.order import order_key, unpermute
 from corpusforge.mix.packing import Mode, Packing, pack
 from corpusforge.mix.parquet_rows import PackedParquet, commit_rows
-from corpusforge.mix.randomness import STREAM_MIXTURE, id_bytes, uniform_bits
 from corpusforge.mix.rows import build_rows, packed_columns, tokens_from_arrays
 from corpusforge.mix.shares import mixture_of, supplies
 from corpusforge.mix.streams import STREAM_FORMATS, StreamFormat, write_stream
 from corpusforge.operations import ROW_BITS, ExchangeSpec
+from corpusforge.randomness import STREAM_MIXTURE, id_bytes, repeats, uniform_bits
 from corpusforge.tasks.body import Body, TaskResult
 from corpusforge.tasks.context import TaskContext
 from corpusforge.tasks.sidecar import stored_batches

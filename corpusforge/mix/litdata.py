@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from corpusforge import storage
-from corpusforge.mix.files import WrittenFile, write_atomically
+from corpusforge.atomic_file import WrittenFile, write_atomically
 
 CHUNK_BYTES = 1 << 26
 """Of a chunk at most, unless one row is larger."""

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from corpusforge import storage
-from corpusforge.mix.files import WrittenFile, write_atomically
+from corpusforge.atomic_file import WrittenFile, write_atomically
 
 SIZE_LIMIT = 1 << 26
 """Bytes per shard, the default of mosaicml-streaming."""

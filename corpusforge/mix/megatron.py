@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from corpusforge import storage
-from corpusforge.mix.files import AtomicFile, WrittenFile, write_atomically
+from corpusforge.atomic_file import AtomicFile, WrittenFile, write_atomically
 
 Int32 = npt.NDArray[np.int32]
 Int64 = npt.NDArray[np.int64]

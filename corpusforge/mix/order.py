@@ -1,4 +1,4 @@
-"""Orders without state: a permutation of [0, n) that answers for any position by itself, and repeat counts.
+"""Orders without state: a permutation of [0, n) that answers for any position by itself.
 
 The permutation is a Feistel network on Z_a x Z_b with a * b >= n, walked until it falls below n (Black and
 Rogaway, "Ciphers with arbitrary finite domains", CT-RSA 2002, sections 3 and 4). Only numpy is needed: the
@@ -8,7 +8,6 @@ trainer's loader calls it.
 from __future__ import annotations
 
 import hashlib
-from fractions import Fraction
 from math import isqrt
 
 import numpy as np
@@ -41,24 +40,6 @@ def permute(indices: Int64, size: int, key: bytes) -> Int64:
 def unpermute(indices: Int64, size: int, key: bytes) -> Int64:
     """Undo `permute`: positions int64[m] whose images are `indices`."""
     return _walk(indices, size, key, inverse=True)
-
-
-def repeats(bits: UInt64, epochs: Fraction) -> Int64:
-    """How often each document is used, int64[n]: 2.45 epochs are 2, and 1 more where u = bits / 2^64 < 0.45.
-
-    `bits` uint64[n] come from `corpusforge.mix.randomness.uniform_bits`. Raises `ValueError` for negative
-    epochs.
-    """
-    if epochs < 0:
-        raise ValueError(f"epochs cannot be negative: {epochs}")
-    whole = epochs.numerator // epochs.denominator
-    part = epochs - whole
-    # u < part, exactly: bits < part * 2^64, and bits are integers.
-    threshold = -((-part.numerator << 64) // part.denominator)
-    result = np.full(len(bits), whole, np.int64)
-    if threshold >> 64:
-        return result + 1
-    return result + (bits < np.uint64(threshold)).astype(np.int64)
 
 
 def _walk(indices: Int64, size: int, key: bytes, inverse: bool) -> Int64:

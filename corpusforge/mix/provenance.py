@@ -21,9 +21,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow.parquet as pq
 
+from corpusforge.apportion import Apportionment
 from corpusforge.errors import UsageError
 from corpusforge.layout import RunLayout, number
-from corpusforge.mix.apportion import Apportionment
 from corpusforge.mix.order import order_key, permute
 
 Int64 = npt.NDArray[np.int64]

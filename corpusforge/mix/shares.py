@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from corpusforge.mix.apportion import Apportionment, largest_remainder
+from corpusforge.apportion import Apportionment, largest_remainder
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from corpusforge.mix.apportion import Apportionment, Weight, exact_weight, largest_remainder
+from corpusforge.apportion import Apportionment, Weight, exact_weight, largest_remainder
 from corpusforge.mix.loader import Row, RowReader
 from corpusforge.mix.order import order_key, permute
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from corpusforge.apportion import Apportionment
 from corpusforge.errors import UsageError
-from corpusforge.mix.apportion import Apportionment
 from corpusforge.mix.bodies import MixtureBody, PackBody, RowsBody, ShardBody, row_exchange
 from corpusforge.mix.index import IndexBody
 from corpusforge.mix.packing import WINDOW

@@ -24,8 +24,8 @@ import numpy as np
 import numpy.typing as npt
 
 from corpusforge import storage
+from corpusforge.atomic_file import WrittenFile, write_atomically
 from corpusforge.errors import UsageError
-from corpusforge.mix.files import WrittenFile, write_atomically
 
 Int64 = npt.NDArray[np.int64]
 StreamFormat = Literal["datatrove", "llmc", "nanogpt", "olmo"]

@@ -24,8 +24,8 @@ from corpusforge.errors import MissingModelError
 from corpusforge.kernels.logistic_text import hash_features, score_features
 from corpusforge.kernels.words import split_terms
 from corpusforge.local_copies import local_path
+from corpusforge.model_store import find, sha256_of
 from corpusforge.models.fasttext_model import FastTextModel
-from corpusforge.models.store import find, sha256_of
 
 Bytes = npt.NDArray[np.uint8]
 Int64 = npt.NDArray[np.int64]

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from corpusforge.errors import UsageError
 from corpusforge.models.normalization import cut
-from corpusforge.models.reference_texts import TextReader
+from corpusforge.reference_texts import TextReader
 from corpusforge.texts import Texts
 
 MAXIMUM_DOCUMENT = 262_144

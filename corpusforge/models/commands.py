@@ -10,10 +10,10 @@ from rich.console import Console
 from rich.table import Table
 
 from corpusforge.errors import MissingModelError, UsageError
+from corpusforge.model_catalog import CATALOG
+from corpusforge.model_store import find, language_model_folder, language_models, models_folder, sha256_of
 from corpusforge.models import download
-from corpusforge.models.catalog import CATALOG
 from corpusforge.models.classifier_command import train_classifier_command
-from corpusforge.models.store import find, language_model_folder, language_models, models_folder, sha256_of
 
 app = typer.Typer(help="Model files: list, get, and train them.", no_args_is_help=True)
 app.command("train-classifier")(train_classifier_command)
@@ -77,8 +77,8 @@ def train_lm(
     ] = "0",
 ) -> None:
     """Train a perplexity model on reference text: SentencePiece, and Kneser-Ney n-grams over its pieces."""
-    from corpusforge.models.reference_texts import TextReader
     from corpusforge.models.train_lm import train_language_model
+    from corpusforge.reference_texts import TextReader
 
     if (output is None) != install:
         raise UsageError("give either --output DIR or --install")

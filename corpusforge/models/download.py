@@ -9,8 +9,8 @@ import zipfile
 from pathlib import Path
 
 from corpusforge.errors import UsageError
-from corpusforge.models.catalog import CATALOG, KnownModel
-from corpusforge.models.store import install
+from corpusforge.model_catalog import CATALOG, KnownModel
+from corpusforge.model_store import install
 
 
 def get(name: str, local: Path | None = None) -> Path:

@@ -19,10 +19,10 @@ from corpusforge.document import canonical_json
 from corpusforge.errors import MissingExtraError, UsageError
 from corpusforge.kernels.logistic_text import hash_features, train_features
 from corpusforge.kernels.words import split_terms
+from corpusforge.model_store import write_whole
 from corpusforge.models import classifier_report as report
 from corpusforge.models.classifier_model import Calibration, FoundClassifier, LogisticClassifier
 from corpusforge.models.classifier_texts import CALIBRATION, TEST, TRAINING, Split, training_lines
-from corpusforge.models.store import write_whole
 
 Float64 = npt.NDArray[np.float64]
 

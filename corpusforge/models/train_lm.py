@@ -18,10 +18,10 @@ import sentencepiece
 
 from corpusforge.document import canonical_json
 from corpusforge.errors import UsageError
+from corpusforge.model_store import write_whole
 from corpusforge.models.arpa import SPECIAL_WORDS, write_arpa
 from corpusforge.models.kneser_ney import FIRST_WORD, Int64, NgramModel, estimate
 from corpusforge.models.normalization import Normalization, cut, normalize
-from corpusforge.models.store import write_whole
 
 PieceType = Literal["bpe", "unigram"]
 

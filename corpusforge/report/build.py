@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from corpusforge.report.dedup import deduplication
-from corpusforge.report.statistics import SIDES
 from corpusforge.report.warnings import find_warnings
+from corpusforge.statistics.steps import SIDES
 
 REPORT_VERSION = 1
 

@@ -9,9 +9,9 @@ from typing import Any
 
 from markupsafe import Markup
 
-from corpusforge.report.examples import visible
-from corpusforge.report.histogram import bin_edges, quantile
 from corpusforge.report.numbers import decimal, integer, measured, percent
+from corpusforge.statistics.examples import visible
+from corpusforge.statistics.histogram import bin_edges, quantile
 from corpusforge.step import fixed_point
 
 Json = Mapping[str, Any]
@@ -152,7 +152,7 @@ def thresholds_of(rule: Json) -> list[tuple[str, float]]:
 def histogram(kept: Json, dropped: Json, label: str, rule: Json | None = None) -> Markup:
     """Draw one signal's distribution; empty when nothing was measured, a sentence for one single value.
 
-    `kept` and `dropped` are histograms of `corpusforge.report.histogram`, `rule` an entry of the report whose
+    `kept` and `dropped` are histograms of `corpusforge.statistics.histogram`, `rule` an entry of the report whose
     threshold is drawn in. Heights are logarithmic where linear ones would hide all but the highest columns.
     """
     if not kept["count"] + dropped["count"]:

@@ -34,7 +34,7 @@ def command(
     """Apply other thresholds to a finished run: a new run that does again only what depends on them."""
     from corpusforge import recipe as recipes
     from corpusforge import registry
-    from corpusforge.cli import parse_inputs
+    from corpusforge.arguments import parse_inputs
     from corpusforge.live import LiveProgress, announce, conclude
     from corpusforge.plan import Plan
     from corpusforge.report.decide import decide, recorded_inputs

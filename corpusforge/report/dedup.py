@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from corpusforge.dedup.clusters import EARLIER, labels_of, merge
 from corpusforge.dedup.sampling import RunSample
 from corpusforge.layout import RunLayout
 from corpusforge.report.dedup_errors import error_rates
-from corpusforge.report.examples import excerpt, shown_url
 from corpusforge.report.sampled import batches_at
+from corpusforge.statistics.clusters import EARLIER, labels_of, merge
+from corpusforge.statistics.examples import excerpt, shown_url
 from corpusforge.tasks.context import TaskContext
 
 if TYPE_CHECKING:

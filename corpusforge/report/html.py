@@ -12,10 +12,10 @@ import jinja2
 from markupsafe import Markup
 
 from corpusforge.report import charts, dedup_tables, numbers, thresholds
-from corpusforge.report.examples import visible
-from corpusforge.report.histogram import quantile
 from corpusforge.report.intervals import MILLION
 from corpusforge.report.numbers import percent
+from corpusforge.statistics.examples import visible
+from corpusforge.statistics.histogram import quantile
 
 Json = Mapping[str, Any]
 

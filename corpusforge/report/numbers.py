@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from corpusforge.report.examples import visible
+from corpusforge.statistics.examples import visible
 
 COMPARISONS = {
     "below": "below",

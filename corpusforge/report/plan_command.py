@@ -59,7 +59,7 @@ def plan(
 ) -> None:
     """Run a few shards here, and project time, memory, storage and cost to a size."""
     from corpusforge import recipe as recipes
-    from corpusforge.cli import parse_inputs
+    from corpusforge.arguments import parse_inputs
     from corpusforge.live import LiveProgress
     from corpusforge.report.probe import run_probe
     from corpusforge.report.projection import describe, load_prices, project

@@ -37,7 +37,7 @@ def command(
 ) -> None:
     """Add a dump whose documents may displace earlier ones: a new run of all dumps, and a table of retractions."""
     from corpusforge import registry
-    from corpusforge.cli import parse_inputs
+    from corpusforge.arguments import parse_inputs
     from corpusforge.live import LiveProgress, announce, conclude
     from corpusforge.plan import Plan
     from corpusforge.report.changes import FOLDER, KINDS

@@ -23,7 +23,7 @@ from corpusforge.names import nearest
 from corpusforge.plan import map_steps
 from corpusforge.recipe import Recipe
 from corpusforge.step import MapStep, Rule, Signal
-from corpusforge.tasks.batch import drops
+from corpusforge.verdicts import drops
 
 Bool = npt.NDArray[np.bool_]
 Int64 = npt.NDArray[np.int64]

@@ -70,7 +70,7 @@ def command(
 ) -> None:
     """Take documents out of a finished run: a new run without them, and a table of all fates that change."""
     from corpusforge import registry
-    from corpusforge.cli import parse_inputs
+    from corpusforge.arguments import parse_inputs
     from corpusforge.live import LiveProgress, announce, conclude
     from corpusforge.plan import Plan
     from corpusforge.report.changes import FOLDER, KINDS, compare

@@ -11,9 +11,9 @@ from rich.table import Table
 from rich.text import Text
 
 from corpusforge.report import dedup_tables, numbers
-from corpusforge.report.examples import visible
 from corpusforge.report.intervals import MILLION
 from corpusforge.report.numbers import percent
+from corpusforge.statistics.examples import visible
 
 Json = Mapping[str, Any]
 

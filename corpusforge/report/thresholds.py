@@ -17,7 +17,7 @@ from itertools import accumulate
 from typing import Any
 
 from corpusforge.report import charts, numbers
-from corpusforge.report.histogram import bin_edges
+from corpusforge.statistics.histogram import bin_edges
 from corpusforge.step import fixed_point
 
 Json = Mapping[str, Any]

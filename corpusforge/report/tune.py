@@ -15,7 +15,6 @@ import pyarrow as pa
 
 from corpusforge.errors import UsageError
 from corpusforge.recipe import Recipe
-from corpusforge.report.histogram import bin_edges, bins_of
 from corpusforge.report.replay import (
     KEPT,
     Judge,
@@ -24,6 +23,7 @@ from corpusforge.report.replay import (
     stored_tables,
     twins_gone,
 )
+from corpusforge.statistics.histogram import bin_edges, bins_of
 
 Int64 = npt.NDArray[np.int64]
 
@@ -81,7 +81,7 @@ class Tuning:
     joint: Int64 = field(default_factory=lambda: np.zeros((0, 0), np.int64))
     """int64[rules, rules]: documents that meet the conditions of both."""
     histograms: list[Counter[int]] = field(default_factory=list)
-    """Bins of each rule's signal over the documents it was measured on (`corpusforge.report.histogram`)."""
+    """Bins of each rule's signal over the documents it was measured on (`corpusforge.statistics.histogram`)."""
     examples: list[Change] = field(default_factory=list)
 
     def curve(self, number: int) -> list[tuple[int, int]]:

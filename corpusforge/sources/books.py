@@ -15,9 +15,9 @@ from typing import Any, BinaryIO, ClassVar
 
 from pydantic import Field
 
+from corpusforge.extract.charset import decode
 from corpusforge.extract.gutenberg import Book, declared_charset, unwrapped, without_gutenberg
 from corpusforge.sources.base import Damaged, Record, Skipped, Source, SourceFile
-from corpusforge.sources.charset import decode
 from corpusforge.sources.decompress import DECOMPRESSION_ERRORS, decompressed
 from corpusforge.sources.epub import CONTAINER, RIGHTS, read_epub
 from corpusforge.sources.tar import read_exactly

@@ -15,9 +15,9 @@ from xml.etree import ElementTree
 from resiliparse.extract.html2text import extract_plain_text
 from resiliparse.parse.html import HTMLTree
 
+from corpusforge.extract.charset import decode
 from corpusforge.extract.html import Limits, PageLimitError, measure_page
 from corpusforge.kernels.html_scan import CAPACITY
-from corpusforge.sources.charset import decode
 
 CONTAINER = "META-INF/container.xml"
 RIGHTS = "META-INF/rights.xml"

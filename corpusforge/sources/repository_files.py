@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Literal
 
-from corpusforge.sources.charset import decode
+from corpusforge.extract.charset import decode
 from corpusforge.sources.languages import DATA_EXTENSIONS, extension_of
 from corpusforge.sources.licenses import is_license_file
 

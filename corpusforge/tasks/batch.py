@@ -14,9 +14,10 @@ import pyarrow.compute as pc
 from corpusforge import ledger
 from corpusforge.edits import Edits
 from corpusforge.operations import address_of
-from corpusforge.step import LiveRows, MapStep, Measured, Rule, Signal, fixed_point
+from corpusforge.step import LiveRows, MapStep, Measured
 from corpusforge.tasks.measure import as_array, measure_rows
 from corpusforge.texts import Texts
+from corpusforge.verdicts import drops
 from corpusforge.views import Views
 
 Int64 = npt.NDArray[np.int64]
@@ -137,29 +138,6 @@ class StepOutput:
         self.verdicts: list[str | None] = [None] * size
         self.twins: pa.Array = pa.nulls(size, pa.binary(16))
         self.edits = Edits.empty()
-
-
-def drops(rule: Rule, signal: Signal, values: pa.Array, threshold: Any) -> npt.NDArray[np.bool_]:
-    """Which rows a rule drops, bool[n]; null signals never."""
-    if threshold is None:
-        return np.zeros(len(values), bool)
-    units = fixed_point(threshold, signal.scale)
-    limit: Any = threshold if units is None else units
-    if rule.comparison == "is_true":
-        result = pc.and_(pc.not_equal(values, 0), bool(limit))
-    elif rule.comparison in ("is_in", "not_in"):
-        result = pc.is_in(values, value_set=pa.array(list(limit), values.type))
-        result = pc.invert(result) if rule.comparison == "not_in" else result
-        result = pc.and_(result, values.is_valid())
-    else:
-        compare = {
-            "below": pc.less,
-            "at_most": pc.less_equal,
-            "above": pc.greater,
-            "at_least": pc.greater_equal,
-        }
-        result = compare[rule.comparison](values, pa.scalar(limit, values.type))
-    return np.asarray(result.fill_null(False).to_numpy(zero_copy_only=False), bool)
 
 
 def run_step(

@@ -15,7 +15,7 @@ from corpusforge.document import canonical_json
 from corpusforge.exchange import RunBuilder
 from corpusforge.kills import reasons
 from corpusforge.operations import Emitter, Folder, row_of
-from corpusforge.report.statistics import StepStatistics
+from corpusforge.statistics.steps import StepStatistics
 from corpusforge.step import MapStep
 from corpusforge.tasks.batch import Batch, run_step
 from corpusforge.tasks.body import Body, TaskResult

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import ClassVar
 
-from corpusforge.dedup.clusters import ClusterFacts
 from corpusforge.operations import Keeper, Reducer
+from corpusforge.statistics.clusters import ClusterFacts
 from corpusforge.table import KeptTable, TableWriter, table_file
 from corpusforge.tasks.body import Body, TaskResult
 from corpusforge.tasks.context import TaskContext

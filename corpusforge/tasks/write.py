@@ -16,8 +16,7 @@ import pyarrow.compute as pc
 from corpusforge import storage
 from corpusforge.document import canonical_json
 from corpusforge.layout import number
-from corpusforge.mix.order import repeats
-from corpusforge.mix.randomness import STREAM_KEEP_SAMPLE, id_bytes, uniform_bits
+from corpusforge.randomness import STREAM_KEEP_SAMPLE, id_bytes, repeats, uniform_bits
 from corpusforge.tasks.batch import QUARANTINE, Batch
 from corpusforge.tasks.body import Body, TaskResult
 from corpusforge.tasks.context import TaskContext

@@ -11,11 +11,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from corpusforge.apportion import largest_remainder
 from corpusforge.document import document_id
 from corpusforge.errors import UsageError
-from corpusforge.mix.apportion import largest_remainder
-from corpusforge.models.reference_texts import TextReader
 from corpusforge.names import nearest
+from corpusforge.reference_texts import TextReader
 from corpusforge.step import LiveRows
 from corpusforge.texts import Texts
 from corpusforge.tokenize.sample import TokenizerSample, select

@@ -1,6 +1,6 @@
 """Which documents train the tokenizer: those with the lowest random numbers, within a quota per source.
 
-Each document has a number u = Philox(seed, id) (`corpusforge.mix.randomness`). A fold adds up the bytes of
+Each document has a number u = Philox(seed, id) (`corpusforge.randomness`). A fold adds up the bytes of
 the documents by source and bin of u; from these sums follows how many whole bins fit each source's quota. So
 the sample is decided without sorting or moving a text, and is the same however the documents are distributed.
 """
@@ -15,8 +15,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from corpusforge.mix.randomness import STREAM_TOKENIZER_SAMPLE, id_bytes, uniform_bits
 from corpusforge.operations import Folder
+from corpusforge.randomness import STREAM_TOKENIZER_SAMPLE, id_bytes, uniform_bits
 from corpusforge.step import LiveRows
 
 Int64 = npt.NDArray[np.int64]

@@ -13,9 +13,9 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from corpusforge.atomic_file import write_atomically
 from corpusforge.errors import RunFailedError, UsageError
-from corpusforge.mix.files import write_atomically
-from corpusforge.models.store import find
+from corpusforge.model_store import find
 from corpusforge.operations import DocumentReader, SingleTask
 from corpusforge.step import RunContext, StepParameters
 from corpusforge.tokenize.loading import load_tokenizer

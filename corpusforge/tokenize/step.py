@@ -35,7 +35,7 @@ class Tokenize(Step):
         """Hash of the model file when one is loaded."""
         if self.parameters.model is None:
             return {}
-        from corpusforge.models.store import find, sha256_of
+        from corpusforge.model_store import find, sha256_of
 
         return {"model": sha256_of(find(self.parameters.model))}
 

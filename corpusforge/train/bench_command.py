@@ -93,7 +93,7 @@ def bench(
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Tell which corpus trains the better model, with error bars; "cannot tell" is an answer."""
-    from corpusforge.cli import parse_inputs, parse_options
+    from corpusforge.arguments import parse_inputs, parse_options
 
     _need_torch()
     from corpusforge.train.bench import BenchSettings

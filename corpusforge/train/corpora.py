@@ -233,7 +233,7 @@ def sample_order(ids: IdBytes, seed: int, epoch: int = 0, salt: int = 0) -> Int6
     A document stands at the same place of the draw in every corpus that holds it, which makes runs of one seed
     as alike as the corpora are. `salt` gives an independent draw for the same seed.
     """
-    from corpusforge.mix.randomness import STREAM_BENCHMARK, id_words, uniform_bits
+    from corpusforge.randomness import STREAM_BENCHMARK, id_words, uniform_bits
 
     low, high = id_words(ids)
     bits = uniform_bits(seed, (low, high), STREAM_BENCHMARK + (epoch << 8) + (salt << 40))

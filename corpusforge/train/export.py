@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from corpusforge.atomic_file import AtomicFile, write_atomically
 from corpusforge.errors import UsageError
-from corpusforge.mix.files import AtomicFile, write_atomically
 from corpusforge.train.checkpoint import load_checkpoint
 from corpusforge.train.model import Llama, ModelConfig
 

@@ -8,7 +8,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from corpusforge.mix.files import write_atomically
+from corpusforge.atomic_file import write_atomically
 from corpusforge.train.journal import LOG_NAME, duration, read_journal, taken_steps
 
 WIDTH, HEIGHT = 720, 240

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from corpusforge.dedup.audit import DOCUMENT_SCHEMA, EXCERPT, RULES, Audit, audit_rules
-from corpusforge.dedup.audit_command import audit, parse_against, recorded_against
 from corpusforge.dedup.decontaminate import DecontaminateParameters
 from corpusforge.errors import UsageError
+from corpusforge.report.audit_command import audit, parse_against, recorded_against
 from corpusforge.writer import commit_parquet
 
 RATIO = 1_000_000_000

@@ -21,8 +21,8 @@ from corpusforge.recipe import make_step
 from corpusforge.sample.command import write_sample
 from corpusforge.sample.pages import SCHEDULE, page
 from corpusforge.step import RATIO, LiveRows, Measured, RunContext
-from corpusforge.tasks.batch import drops
 from corpusforge.texts import Texts
+from corpusforge.verdicts import drops
 
 
 class Builder:

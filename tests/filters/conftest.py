@@ -11,8 +11,8 @@ import pytest
 
 from corpusforge.rulesets import thresholds
 from corpusforge.step import LiveRows, MapStep, Measured
-from corpusforge.tasks.batch import drops
 from corpusforge.texts import Texts
+from corpusforge.verdicts import drops
 
 
 def rows_of(strings: Sequence[str], languages: Sequence[str | None] | None = None) -> LiveRows:

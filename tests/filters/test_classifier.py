@@ -13,11 +13,11 @@ from filters.conftest import with_rule_set
 
 from corpusforge.errors import MissingModelError
 from corpusforge.filters.classifier import Parameters, QualityClassifier, pareto_samples
+from corpusforge.model_store import sha256_of
 from corpusforge.models.classifier_model import LogisticClassifier
-from corpusforge.models.store import sha256_of
 from corpusforge.step import MICRO, LiveRows, MapStep, Measured, RunContext
-from corpusforge.tasks.batch import drops
 from corpusforge.texts import Texts
+from corpusforge.verdicts import drops
 
 
 @pytest.fixture

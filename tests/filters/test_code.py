@@ -11,8 +11,8 @@ from corpusforge import recipe
 from corpusforge.filters.code import CodeQuality, Parameters
 from corpusforge.rulesets import thresholds
 from corpusforge.step import RATIO, LiveRows
-from corpusforge.tasks.batch import drops
 from corpusforge.texts import Texts
+from corpusforge.verdicts import drops
 
 
 def measured(

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from resiliparse.parse.html import HTMLTree
 from resiliparse.parse.html.node import NodeType
 
+from corpusforge.extract.charset import decode
 from corpusforge.kernels.html_scan import CAPACITY, PageShape, scan_html
-from corpusforge.sources.charset import decode
 from corpusforge.sources.http import parse_response
 from corpusforge.sources.warc import RawRecord, read_records
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from corpusforge.mix.files import WrittenFile
+from corpusforge.atomic_file import WrittenFile
 from corpusforge.mix.megatron import MegatronReader, MegatronWriter
 
 

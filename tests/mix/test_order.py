@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from corpusforge.mix.order import order_key, permute, repeats, unpermute
+from corpusforge.mix.order import order_key, permute, unpermute
+from corpusforge.randomness import repeats
 
 
 @pytest.mark.parametrize("seed", range(3))

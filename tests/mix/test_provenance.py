@@ -15,11 +15,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sentencepiece import SentencePieceProcessor
 
+from corpusforge.apportion import Apportionment
 from corpusforge.errors import UsageError
-from corpusforge.mix.apportion import Apportionment
 from corpusforge.mix.loader import PackedRows
 from corpusforge.mix.provenance import Known, Provenance, SentencePieces, nearby_ordinals, piece_bounds
-from corpusforge.mix.show_command import rows_of_step
+from corpusforge.report.show_batch_command import rows_of_step
 from corpusforge.tokenize.sentencepiece_bpe import TokenizerParameters, train
 
 
@@ -70,7 +70,7 @@ def test_a_step_shows_what_the_loader_gives(finished_run):
 def test_showing_a_batch_needs_neither_numba_nor_pandas(finished_run):
     # Importing either takes longer than the rest of the command.
     code = (
-        "import sys; from pathlib import Path; from corpusforge.mix.show_command import rows_of_step; "
+        "import sys; from pathlib import Path; from corpusforge.report.show_batch_command import rows_of_step; "
         f"assert rows_of_step(Path({str(finished_run)!r}), 0, 1, 0)[0]['segments']; "
         "heavy = {'numba', 'pandas', 'corpusforge.recipe', 'corpusforge.plan'} & set(sys.modules); "
         "sys.exit(str(heavy) if heavy else 0)"

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from corpusforge.mix.apportion import Apportionment
+from corpusforge.apportion import Apportionment
 from corpusforge.mix.shares import Supply, mixture_of, print_mixture, row_weights, shortage, supplies
 
 LLAMA = {

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corpusforge.mix.apportion import Apportionment
+from corpusforge.apportion import Apportionment
 from corpusforge.mix.loader import Row, RowReader
 from corpusforge.mix.stages import Stage, StagedRows
 

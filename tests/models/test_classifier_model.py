@@ -10,8 +10,8 @@ import pytest
 from models.fasttext_twin import SOFTMAX, small_model
 
 from corpusforge.errors import MissingModelError
+from corpusforge.model_store import sha256_of
 from corpusforge.models.classifier_model import MAGIC, Classifier, FoundClassifier, LogisticClassifier
-from corpusforge.models.store import sha256_of
 from corpusforge.texts import Texts
 
 

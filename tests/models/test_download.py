@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from corpusforge.errors import UsageError
+from corpusforge.model_catalog import CATALOG
 from corpusforge.models import download
-from corpusforge.models.catalog import CATALOG
 
 MEMBER = CATALOG["lid.176"].member
 

@@ -10,10 +10,10 @@ from models.classifier_texts import documents, write_documents
 from typer.testing import CliRunner
 
 from corpusforge.errors import UsageError
+from corpusforge.model_store import sha256_of
 from corpusforge.models.classifier_model import FoundClassifier
 from corpusforge.models.classifier_texts import read_split
 from corpusforge.models.commands import app
-from corpusforge.models.store import sha256_of
 from corpusforge.models.train_classifier import Kind, Settings, train_classifier
 from corpusforge.texts import Texts
 

@@ -10,9 +10,9 @@ import pytest
 import sentencepiece
 
 from corpusforge.errors import MissingModelError, UsageError
+from corpusforge.model_store import language_models, write_whole
 from corpusforge.models import train_lm
 from corpusforge.models.arpa import read_arpa
-from corpusforge.models.store import language_models, write_whole
 from corpusforge.models.train_lm import _TRAINING_LINE, _training_lines, as_words, train_language_model
 
 TEXTS = [

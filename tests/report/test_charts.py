@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from corpusforge.report import charts
-from corpusforge.report.histogram import Histogram
+from corpusforge.statistics.histogram import Histogram
 from corpusforge.step import MICRO, RATIO
 
 

@@ -13,7 +13,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from corpusforge.report.histogram import Histogram
 from corpusforge.report.html import render
 from corpusforge.report.thresholds import (
     NUMERIC,
@@ -27,6 +26,7 @@ from corpusforge.report.thresholds import (
     places_of,
     sections,
 )
+from corpusforge.statistics.histogram import Histogram
 from corpusforge.step import RATIO
 
 COMPARE: dict[str, Callable[[Any, int], Any]] = {

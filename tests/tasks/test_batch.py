@@ -13,7 +13,8 @@ from corpusforge.document import DOCUMENT_SCHEMA, document_id
 from corpusforge.edits import Edits
 from corpusforge.operations import address_of
 from corpusforge.step import MICRO, RATIO, LiveRows, MapStep, Measured, Rule, Signal, StepParameters
-from corpusforge.tasks.batch import Batch, drops, run_step
+from corpusforge.tasks.batch import Batch, run_step
+from corpusforge.verdicts import drops
 
 WORDS = ["", "short", "bad", "a longer text", "drop me", "ünïcode text"]
 

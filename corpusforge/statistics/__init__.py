@@ -1,0 +1,1 @@
+"""What tasks count of the documents they see: integer monoids, merged for the report."""
