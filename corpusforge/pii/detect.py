@@ -11,7 +11,7 @@ from corpusforge.pii.recognizers import ENTITIES, Report
 from corpusforge.pii.windows import Window, windows
 from corpusforge.texts import Texts
 
-_SCORE_UNITS = 1_000_000
+SCORE_UNITS = 1_000_000
 _BEFORE = 64
 _AFTER = 8
 
@@ -41,7 +41,7 @@ class Detector:
         window_bytes: int,
     ) -> None:
         self._recognizers = {entity: recognizers[entity] for entity in ENTITIES if entity in recognizers}
-        self._minimum = {entity: round(minimum_scores[entity] * _SCORE_UNITS) for entity in self._recognizers}
+        self._minimum = {entity: round(minimum_scores[entity] * SCORE_UNITS) for entity in self._recognizers}
         self._keep_unrouted = keep_unrouted
         self._window_bytes = window_bytes
 
@@ -83,7 +83,7 @@ class Detector:
         findings = []
         for entity in entities:
             for start, end, score in self._recognizers[entity](text):
-                units = round(score * _SCORE_UNITS)
+                units = round(score * SCORE_UNITS)
                 before, after = text[max(0, start - _BEFORE) : start], text[end : end + _AFTER]
                 if units < self._minimum[entity]:
                     continue

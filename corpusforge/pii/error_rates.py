@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from corpusforge.pii.names import NAMES
 from corpusforge.pii.planting import LOOK_ALIKES, Maker, Plant, makers
 from corpusforge.pii.step import Pii
 from corpusforge.sample.draw import Draw
@@ -37,22 +38,32 @@ class Rates:
     false_alarms: Mapping[str, tuple[int, int, int]]
 
 
-def planted_rates(step: Pii, hosts: Sequence[tuple[bytes, bytes]], seed: int) -> Rates:
+def planted_rates(
+    step: Pii,
+    hosts: Sequence[tuple[bytes, bytes]],
+    seed: int,
+    model_hosts: Sequence[tuple[bytes, bytes]] | None = None,
+) -> Rates:
     """Plant values in `hosts`, (id, UTF-8 text) each, and look for them: a function of these, `seed` and parameters.
 
-    Raises `MissingExtraError` without the libraries of the step.
+    `model_hosts`: those of them that the language model reads; None for all.
+
+    Raises `MissingExtraError` without the libraries of the step, `MissingModelError` without its language model.
     """
     if not hosts:
         return Rates({}, {})
     step.open(RunContext())
     parameters = step.parameters
-    known = makers(parameters.entities, parameters.phone_regions, parameters.national_ids)
+    names = [] if parameters.language_model is None else parameters.model_entities
+    known = makers([*parameters.entities, *names], parameters.phone_regions, parameters.national_ids)
+    places = dict.fromkeys(NAMES, hosts if model_hosts is None else model_hosts)
     recall = {
         entity: {
-            form: _found(step, hosts, Draw(seed, "plant", entity, form), maker, _share(len(forms)), entity)
+            form: _found(step, among, Draw(seed, "plant", entity, form), maker, _share(len(forms)), entity)
             for form, maker in forms.items()
         }
         for entity, forms in known.items()
+        if (among := places.get(entity, hosts))
     }
     alarms = {
         kind: _found(step, hosts, Draw(seed, "look-alike", kind), maker, PLANTED, None)
@@ -75,7 +86,8 @@ def _found(
         texts.append(text)
         spans.append((start, end))
     offsets = np.cumsum([0, *map(len, texts)]).astype(np.int64)
-    findings = step.findings(Texts(np.frombuffer(b"".join(texts), np.uint8), offsets))
+    # A language model is a thousand times slower than all else: it is asked about its own types only.
+    findings = step.findings(Texts(np.frombuffer(b"".join(texts), np.uint8), offsets), entity in NAMES)
     hits = others = 0
     for row, (start, end) in zip(findings, spans):
         types = {one.entity for one in row if one.start < end and start < one.end}

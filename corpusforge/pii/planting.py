@@ -19,6 +19,41 @@ _BASE62 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 _BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 _SUFFIXES = ("com", "org", "net", "de", "fr", "co.uk", "io", "edu")
+_FIRST_NAMES = (
+    *(
+        "Mary",
+        "James",
+        "Anna",
+        "Paul",
+        "Fatima",
+        "Wei",
+        "Priya",
+        "Carlos",
+        "Olga",
+        "Yusuf",
+        "Chloé",
+        "Jürgen",
+    ),
+    *("Aiko", "Kwame", "Ingrid", "Mateo"),
+)
+_LAST_NAMES = (
+    *(
+        "Smith",
+        "Johnson",
+        "García",
+        "Müller",
+        "Dubois",
+        "Rossi",
+        "Ivanova",
+        "Chen",
+        "Patel",
+        "Nguyen",
+        "Okafor",
+    ),
+    *("Tanaka", "Haddad", "Kowalski", "Jansen", "Silva"),
+)
+_CITIES = ("London", "Chicago", "Nairobi", "Osaka", "Lyon", "Kraków", "Lima", "Mumbai", "Oslo", "Toronto")
+_STREETS = ("High Street", "Oak Avenue", "Station Road", "Park Lane", "Mill Road", "Rue de la Paix")
 _NIF = "TRWAGMYFPDXBNJZSQVHLCKE"
 
 
@@ -138,6 +173,10 @@ def _coin(draw: Draw) -> Plant:
     return Plant("", "1" * (len(raw) - len(raw.lstrip(b"\0"))) + text)
 
 
+def _person(draw: Draw) -> str:
+    return f"{draw.choice(_FIRST_NAMES)} {draw.choice(_LAST_NAMES)}"
+
+
 def _private_key(draw: Draw) -> Plant:
     body = base64.b64encode(bytes(draw.below(256) for _ in range(240))).decode("ascii")
     lines = "\n".join(body[at : at + 64] for at in range(0, len(body), 64))
@@ -180,6 +219,18 @@ _FORMS: Mapping[str, Mapping[str, Maker]] = {
         "assigned": lambda draw: Plant('api_key = "', _characters(draw, _BASE62, 32), '"'),
     },
     "PRIVATE_KEY": {"block": _private_key},
+    "PERSON": {
+        "in a sentence": lambda draw: Plant("My name is ", _person(draw), ", and so it stays."),
+        "signed": lambda draw: Plant("Kind regards, ", _person(draw), "."),
+    },
+    "LOCATION": {
+        "city": lambda draw: Plant("She was born in ", draw.choice(_CITIES), ", as was her father."),
+        "street": lambda draw: Plant(
+            "The office is at ",
+            f"{draw.between(2, 399)} {draw.choice(_STREETS)}",
+            f" in {draw.choice(_CITIES)}.",
+        ),
+    },
 }
 
 
@@ -218,7 +269,10 @@ class _Telephone:
 def makers(
     entities: Sequence[str], regions: Sequence[str], national_ids: Sequence[str]
 ) -> dict[str, dict[str, Maker]]:
-    """Makers of planted values by type and form, of the types, telephone regions and national numbers asked for."""
+    """Makers of planted values by type and form, of the types, telephone regions and national numbers asked for.
+
+    Names of people and places are of short lists, so their rate is that of common ones in plain English sentences.
+    """
     found = {entity: dict(_FORMS[entity]) for entity in entities if entity in _FORMS}
     if "PHONE_NUMBER" in entities and regions:
         forms = ("international", "national", "national, named")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow.parquet as pq
 
 from corpusforge import storage
-from corpusforge.errors import MissingExtraError
+from corpusforge.errors import MissingExtraError, MissingModelError
 from corpusforge.layout import RunLayout, number
 from corpusforge.report.intervals import share
 from corpusforge.sample.draw import Draw
@@ -62,12 +62,15 @@ def _rates(layout: RunLayout, plan: Plan, step: Step) -> Json:
     from corpusforge.pii.error_rates import planted_rates
     from corpusforge.pii.step import Pii
 
-    hosts = list(_hosts(layout, plan, step.only))
+    sample = list(_hosts(layout, plan, step.only))
+    hosts = [(identity, text) for identity, text, _ in sample]
+    languages = step.parameters.model_languages
+    read = [(identity, text) for identity, text, lang in sample if not languages or lang in languages]
     # A step of its own: opening the recipe's would change what it is.
     own = Pii(step.parameters, step.instance)
     try:
-        rates = planted_rates(own, hosts, plan.seed)
-    except MissingExtraError as error:
+        rates = planted_rates(own, hosts, plan.seed, read)
+    except (MissingExtraError, MissingModelError) as error:
         return {"planted_in": 0, "recall": {}, "false_alarms": {}, "not_measured": str(error)}
     return {"planted_in": len(hosts), **_as_json(rates)}
 
@@ -88,8 +91,8 @@ def _share(planted: int, found: int) -> Json:
     return {"planted": planted, "found": found, "low": interval["low"], "high": interval["high"]}
 
 
-def _hosts(layout: RunLayout, plan: Plan, only: Sequence[str]) -> Iterator[tuple[bytes, bytes]]:
-    """(id, text) of the sample: of each chosen shard one drawn row group, and of that the documents of least id."""
+def _hosts(layout: RunLayout, plan: Plan, only: Sequence[str]) -> Iterator[tuple[bytes, bytes, str | None]]:
+    """(id, text, language) of the sample: of each chosen shard a drawn row group, of that the documents of least id."""
     shards = [shard for shard in plan.shards if not only or shard.source in only]
     stride = max(1, len(shards) // SHARDS)
     chosen = shards[::stride][:SHARDS]
@@ -102,7 +105,7 @@ def _hosts(layout: RunLayout, plan: Plan, only: Sequence[str]) -> Iterator[tuple
             groups = [group for group, size in enumerate(sizes) if size]
             if not groups:
                 continue
-            batch = read_row_group(file, draw.choice(groups), ["id", "text"])
-        rows = zip(batch.column("id").to_pylist(), batch.column("text"))
-        for identity, text in sorted(rows, key=lambda row: row[0])[:each]:
-            yield identity, text.as_py().encode("utf-8")[:LARGEST_HOST]
+            batch = read_row_group(file, draw.choice(groups), ["id", "text", "lang"])
+        rows = zip(batch.column("id").to_pylist(), batch.column("text"), batch.column("lang").to_pylist())
+        for identity, text, lang in sorted(rows, key=lambda row: row[0])[:each]:
+            yield identity, text.as_py().encode("utf-8")[:LARGEST_HOST], lang

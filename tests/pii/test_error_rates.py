@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pickle
+from pathlib import Path
 
 import pytest
 
@@ -97,3 +98,21 @@ def test_passwords_in_web_addresses_are_no_mail(default: Pii) -> None:
     """Found by planting: a password and a host look like a mail address."""
     rates = planted_rates(default, PLAIN, 3)
     assert rates.recall["URL_CREDENTIALS"]["in an address"] == (PLANTED, PLANTED, 0)
+
+
+def test_names_are_planted_where_a_model_reads(tmp_path: Path) -> None:
+    spacy = pytest.importorskip("spacy")
+    pipeline = spacy.blank("en")
+    patterns = [
+        {"label": "PERSON", "pattern": [{"TEXT": "is"}, {"IS_TITLE": True}, {"IS_TITLE": True}]},
+        {"label": "GPE", "pattern": [{"TEXT": "in"}, {"IS_TITLE": True}]},
+    ]
+    pipeline.add_pipe("entity_ruler").add_patterns(patterns)
+    pipeline.to_disk(tmp_path / "rules")
+    made = step(entities=["MAC_ADDRESS"], language_model=str(tmp_path / "rules"))
+    rates = planted_rates(made, PLAIN, 0)
+    assert set(rates.recall) == {"MAC_ADDRESS", "PERSON", "LOCATION"}
+    assert rates.recall["PERSON"]["in a sentence"][:2] == (PLANTED // 2, PLANTED // 2)
+    assert rates.recall["PERSON"]["signed"][1] == 0
+    assert rates.recall["LOCATION"]["city"][1] == PLANTED // 2
+    assert set(planted_rates(made, PLAIN, 0, []).recall) == {"MAC_ADDRESS"}
