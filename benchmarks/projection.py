@@ -24,9 +24,9 @@ from pathlib import Path
 
 import zstandard
 
+from corpusforge.projection.probe import MemoryWatch, Probe, read_probe, run_probe
+from corpusforge.projection.project import Prices, Projection, project
 from corpusforge.recipe import Recipe, load_text
-from corpusforge.report.probe import MemoryWatch, Probe, read_probe, run_probe
-from corpusforge.report.projection import Prices, Projection, project
 from corpusforge.sample.command import write_sample
 
 PAGES_RECIPE = """\

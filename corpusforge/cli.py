@@ -34,7 +34,7 @@ COMMANDS = {
     "show-batch": "report.show_batch_command:show_batch",
     "export": "export.command:export",
     "attach": "submit.options:attach",
-    "plan": "report.plan_command:plan",
+    "plan": "projection.plan_command:plan",
     "bench": "train.bench_command:bench",
     "eval-pack": "train.bench_command:eval_pack",
     "tune": "report.tune_command:command",

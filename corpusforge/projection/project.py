@@ -22,8 +22,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from corpusforge.errors import UsageError
 from corpusforge.plan import default_partitions
+from corpusforge.projection.probe import PER_SHARD, Probe, StageCost
 from corpusforge.recipe import Recipe
-from corpusforge.report.probe import PER_SHARD, Probe, StageCost
 
 DRAWS = 2000
 """Bootstrap draws."""

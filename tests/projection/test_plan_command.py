@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from corpusforge.projection.plan_command import _show
+from corpusforge.projection.probe import Probe, StageCost
+from corpusforge.projection.project import Prices, load_prices, project
 from corpusforge.recipe import load_text
-from corpusforge.report.plan_command import _show
-from corpusforge.report.probe import Probe, StageCost
-from corpusforge.report.projection import Prices, load_prices, project
 
 RECIPE = "shard_bytes: 1000\nerror_budget: 0.5\nsources: {commoncrawl: {}}\nsteps: [extract, exact_dedup]\n"
 

@@ -14,10 +14,10 @@ import yaml
 from runs import CORE_RECIPE
 
 from corpusforge.errors import UsageError
+from corpusforge.projection.plan_command import parse_size
+from corpusforge.projection.probe import MemoryWatch, Probe, StageCost, _text_bytes, choose, run_probe
+from corpusforge.projection.project import OWN_PRICES, Prices, cost, describe, load_prices, project
 from corpusforge.recipe import Recipe, load_text
-from corpusforge.report.plan_command import parse_size
-from corpusforge.report.probe import MemoryWatch, Probe, StageCost, _text_bytes, choose, run_probe
-from corpusforge.report.projection import OWN_PRICES, Prices, cost, describe, load_prices, project
 from corpusforge.sample.command import write_sample
 
 PLAIN = Prices(
@@ -154,7 +154,7 @@ def test_the_memory_of_a_grandchild_is_seen() -> None:
     # In a process of its own: this one may have other children.
     watching = (
         "import subprocess, sys\n"
-        "from corpusforge.report.probe import MemoryWatch\n"
+        "from corpusforge.projection.probe import MemoryWatch\n"
         "with MemoryWatch() as watch:\n"
         f"    subprocess.run([sys.executable, '-c', {outer!r}], check=True, timeout=60)\n"
         "print(watch.peak)\n"

@@ -16,8 +16,8 @@ from rich.table import Table
 from corpusforge.errors import UsageError
 
 if TYPE_CHECKING:
-    from corpusforge.report.probe import Probe
-    from corpusforge.report.projection import Prices, Projection
+    from corpusforge.projection.probe import Probe
+    from corpusforge.projection.project import Prices, Projection
 
 UNITS = {
     "": 1, "B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12, "PB": 10**15,
@@ -61,8 +61,8 @@ def plan(
     from corpusforge import recipe as recipes
     from corpusforge.arguments import parse_inputs
     from corpusforge.live import LiveProgress
-    from corpusforge.report.probe import run_probe
-    from corpusforge.report.projection import describe, load_prices, project
+    from corpusforge.projection.probe import run_probe
+    from corpusforge.projection.project import describe, load_prices, project
 
     table = load_prices(prices)
     wanted = None if size is None else parse_size(size)
@@ -81,7 +81,7 @@ def plan(
 
 
 def _show(out: Console, measured: Probe, projection: Projection, prices: Prices) -> None:
-    from corpusforge.report.projection import cost
+    from corpusforge.projection.project import cost
 
     out.print(
         f"probe: {len(measured.shard_bytes)} of {measured.listed_shards} shards, {_bytes(measured.input_bytes)} of "
