@@ -44,7 +44,7 @@ def document_id(source: str, origin_key: str) -> bytes:
     return digest.digest()
 
 
-def text_hash(text: bytes) -> bytes:
+def text_hash(text: bytes | memoryview) -> bytes:
     """128-bit hash of a text's UTF-8 bytes (BLAKE2b: pages are hostile, and the hash decides exact duplicates)."""
     return hashlib.blake2b(text, digest_size=16, person=b"corpusforge-text").digest()
 

@@ -12,6 +12,12 @@ import pyarrow.parquet as pq
 from corpusforge import storage
 from corpusforge.logical_digest import LogicalDigest
 
+SMALL, FAST = 3, 1
+"""Levels of Zstandard: of files that stay, and of those that later stages of the run read once or twice.
+
+On 86 MB of web text level 1 takes two thirds of the time of level 3, and a seventh more room.
+"""
+
 
 class ParquetFileWriter:
     """Writes record batches to an open file, one row group each, and keeps a logical digest of the values.
@@ -20,14 +26,14 @@ class ParquetFileWriter:
     the Parquet library.
     """
 
-    def __init__(self, file: Any, schema: pa.Schema) -> None:
+    def __init__(self, file: Any, schema: pa.Schema, level: int = SMALL) -> None:
         self._writer = pq.ParquetWriter(
             pa.PythonFile(file, mode="w"),
             schema,
             version="2.6",
             data_page_version="1.0",
             compression="zstd",
-            compression_level=3,
+            compression_level=level,
             use_dictionary=False,
             write_statistics=False,
             store_schema=True,
@@ -61,10 +67,10 @@ class ParquetFileWriter:
 
 
 @contextmanager
-def commit_parquet(location: str, schema: pa.Schema) -> Iterator[ParquetFileWriter]:
+def commit_parquet(location: str, schema: pa.Schema, level: int = SMALL) -> Iterator[ParquetFileWriter]:
     """Write one Parquet file atomically; `writer.facts` is filled when the block has ended."""
     with storage.commit(location) as file:
-        writer = ParquetFileWriter(file, schema)
+        writer = ParquetFileWriter(file, schema, level)
         try:
             yield writer
         except BaseException:

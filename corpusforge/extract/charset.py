@@ -74,6 +74,11 @@ def codec_of(label: str) -> str | None:
     return _WIDER.get(known, known) if known else None
 
 
+def names_wide_codec(label: str) -> bool:
+    """Whether a label is that of a multi-byte encoding other than UTF-8."""
+    return codec_of(label) in _WIDE_CODECS
+
+
 def decode(payload: bytes, charset: str | None = None, is_html: bool = True) -> Decoded:
     """Decode a page that the transport declared as `charset`. Never raises; what does not fit becomes U+FFFD."""
     for mark, encoding in _BOMS:
@@ -116,7 +121,7 @@ def _names_no_wide_codec(payload: bytes, charset: str | None, is_html: bool) -> 
     """
     if payload.startswith((b"\xef\xbb\xbf", b"\xfe\xff", b"\xff\xfe")):
         return False
-    if charset and codec_of(charset) in _WIDE_CODECS:
+    if charset and names_wide_codec(charset):
         return False
     if is_html:
         head = payload[:PRESCAN].lower()

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from corpusforge.extract.blocks import block_model, extract_blocks
@@ -23,9 +24,14 @@ from corpusforge.extract.html import (
     trafilatura_extractor,
     walk_page,
 )
+from corpusforge.extract.plain import plain_texts
 from corpusforge.step import LiveRows, MapStep, Measured, Rule, RunContext, Signal
 
 HTML_TYPES = frozenset({"text/html", "application/xhtml+xml"})
+SOURCE_TYPE = "text/x-source"
+"""Programs: their white space stays as it is."""
+
+Int64 = npt.NDArray[np.int64]
 
 
 class Parameters(Limits, Options):
@@ -97,10 +103,41 @@ class Extract(MapStep):
 
     def measure(self, rows: LiveRows) -> Measured:
         """Extract every payload; a page that is over a limit or that the extractor refuses is a failure."""
+        plain = plain_texts(rows, HTML_TYPES | {SOURCE_TYPE}, self.parameters.max_bytes)
+        others = np.setdiff1d(np.arange(len(rows)), plain.rows, assume_unique=True)
+        pages, failures = self._pages(rows, others)
+        signals: dict[str, npt.NDArray[np.int64] | pa.Array] = {
+            "html_bytes": _placed(len(rows), others, [page.html_bytes for page in pages]),
+            "node_count": _placed(len(rows), others, [page.nodes for page in pages]),
+            "depth": _placed(len(rows), others, [page.depth for page in pages]),
+            "replacement_characters": _placed(
+                len(rows), others, [page.replacement_characters for page in pages]
+            ),
+            "characters": _placed(len(rows), others, [len(page.text) for page in pages]),
+            "fell_back": _placed(len(rows), others, [page.fell_back for page in pages]),
+        }
+        for name, values in (("html_bytes", plain.payload_bytes), ("characters", plain.characters)):
+            signals[name][plain.rows] = values
+        # Rows of `others` come first, then the plain ones; missing strings are null.
+        order = np.argsort(np.concatenate([others, plain.rows]), kind="stable")
+        texts = pa.array([page.text for page in pages], pa.large_string())
+        missing = pa.nulls(len(plain.rows), pa.string())
+        for name, strings in (
+            ("title", [page.title for page in pages]),
+            ("published", [page.published for page in pages]),
+            ("html_language", [page.language for page in pages]),
+        ):
+            signals[name] = _ordered(pa.array(strings, pa.string()), missing, order)
+        return Measured(signals, {"text": _ordered(texts, plain.texts, order)}, failures=failures)
+
+    def _pages(self, rows: LiveRows, numbers: Int64) -> tuple[list[_Document], dict[int, str]]:
+        """Make documents of the rows of these numbers one by one; row number to error of those that failed."""
         pages: list[_Document] = []
         failures: dict[int, str] = {}
-        columns = (rows.column(name) for name in ("payload", "content_type", "charset", "locator", "url"))
-        for row, (payload, content_type, charset, locator, url) in enumerate(zip(*columns)):
+        chosen = pa.array(numbers)
+        names = ("payload", "content_type", "charset", "locator", "url")
+        columns = (rows.column(name).take(chosen) for name in names)
+        for row, payload, content_type, charset, locator, url in zip(numbers.tolist(), *columns):
             page = _Document()
             self._heartbeat.begin(locator.as_py() or "")
             try:
@@ -114,21 +151,7 @@ class Extract(MapStep):
             finally:
                 self._heartbeat.done()
             pages.append(page)
-        return Measured(
-            signals={
-                "html_bytes": np.array([page.html_bytes for page in pages], np.int64),
-                "node_count": np.array([page.nodes for page in pages], np.int64),
-                "depth": np.array([page.depth for page in pages], np.int64),
-                "replacement_characters": np.array([page.replacement_characters for page in pages], np.int64),
-                "characters": np.array([len(page.text) for page in pages], np.int64),
-                "fell_back": np.array([page.fell_back for page in pages], np.int64),
-                "title": pa.array([page.title for page in pages], pa.string()),
-                "published": pa.array([page.published for page in pages], pa.string()),
-                "html_language": pa.array([page.language for page in pages], pa.string()),
-            },
-            columns={"text": pa.array([page.text for page in pages], pa.large_string())},
-            failures=failures,
-        )
+        return pages, failures
 
     def _page(self, payload: bytes, content_type: str, charset: str | None, url: str | None) -> _Document:
         is_html = content_type in HTML_TYPES
@@ -140,7 +163,7 @@ class Extract(MapStep):
         if not is_html:
             # The white space of a program is its author's.
             page.text = (
-                html.decode("utf-8") if content_type == "text/x-source" else clean_text(html.decode("utf-8"))
+                html.decode("utf-8") if content_type == SOURCE_TYPE else clean_text(html.decode("utf-8"))
             )
             return page
         if self._by_blocks:
@@ -166,3 +189,17 @@ class Extract(MapStep):
         page.title = clean_title(extracted.title) or None
         page.published = extracted.published
         page.language = extracted.language
+
+
+def _placed(count: int, rows: Int64, values: Sequence[int]) -> Int64:
+    """Values int64[count] with those given at `rows`, else 0."""
+    placed = np.zeros(count, np.int64)
+    placed[rows] = np.array(values, np.int64)
+    return placed
+
+
+def _ordered(one: pa.Array, other: pa.Array, order: Int64) -> pa.Array:
+    """Both arrays in a row, in the given order; no copy where one of them is empty."""
+    if len(one) == 0 or len(other) == 0:
+        return other if len(one) == 0 else one
+    return pa.concat_arrays([one, other]).take(pa.array(order))

@@ -17,6 +17,7 @@ from pydantic import Field
 
 from corpusforge.sources.base import Damaged, Record, Skipped, Source, SourceFile
 from corpusforge.sources.decompress import DECOMPRESSION_ERRORS, bounded_lines, decompressed
+from corpusforge.sources.json_values import json_value
 from corpusforge.step import StepParameters
 
 PARQUET_MAGIC = b"PAR1"
@@ -68,7 +69,7 @@ class C4(Source):
                     yield Damaged(
                         locator, "line_too_long", f"{line.size} bytes, {limit} are allowed", line.size
                     )
-                elif not line.data.strip():
+                elif line.data.isspace() or not line.data:
                     yield Skipped("empty_line", line.size)
                 else:
                     yield self._of_json(locator, line.data, line.size)
@@ -81,7 +82,7 @@ class C4(Source):
 
     def _of_json(self, locator: str, data: bytes, size: int) -> Record | Skipped | Damaged:
         try:
-            row = json.loads(data)
+            row = json_value(data)
         except (ValueError, RecursionError) as error:
             return Damaged(locator, "bad_json", f"{type(error).__name__}: {error}"[:300], size)
         if not isinstance(row, dict):

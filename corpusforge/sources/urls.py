@@ -22,6 +22,8 @@ _UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz012
 _DEFAULT_PORTS = {"http": "80", "https": "443", "ftp": "21"}
 _WWW = re.compile(r"www\d{0,3}\.(?=[^.]+\.)")
 _PORT = re.compile(r":(\d*)$")
+_ORDINARY = re.compile(r"https?://([a-z0-9-][a-z0-9.-]*\.[a-z][a-z0-9-]*)(/[A-Za-z0-9._~!$&'()*+,:=@/-]*)?")
+"""Most addresses: nothing in them is escaped, capital or left out, but slashes and dot segments maybe."""
 MAXIMUM_LENGTH = 16384
 """Longer URLs are taken as they are: no page has such an address."""
 
@@ -179,6 +181,11 @@ def surt(url: str) -> str:
     """Give the SURT without scheme, ``www.``, user and tracking: ``org,example)/path?a=1``. Never raises."""
     if len(url) > MAXIMUM_LENGTH:
         return url.encode("utf-8", "replace").decode("utf-8")
+    ordinary = _ORDINARY.fullmatch(url)
+    if ordinary is not None:
+        host, path = ordinary[1], ordinary[2] or "/"
+        if "www" not in host and "//" not in path and "/." not in path:
+            return f"{','.join(reversed(host.split('.')))}){path.removesuffix('/') or '/'}"
     scheme, host, port, path, query = _parts(url)
     if not host:
         return f"{scheme}:{path}" if scheme else path

@@ -20,7 +20,8 @@ from corpusforge.tasks.group import PARTS, assembled
 from corpusforge.tasks.map import MapBody
 from corpusforge.tasks.records import RecordReader, checked
 from corpusforge.tasks.sidecar import DOCUMENTS_FILE, STORED_SCHEMA
-from corpusforge.writer import ParquetFileWriter, commit_parquet
+from corpusforge.texts import Texts
+from corpusforge.writer import FAST, ParquetFileWriter, commit_parquet
 
 
 class ReadBody(MapBody):
@@ -48,7 +49,7 @@ class ReadBody(MapBody):
         shard = task.plan.shards[task.number]
         reader = RecordReader(shard, self.sources[shard.source])
         result = TaskResult()
-        with commit_parquet(task.own_file(DOCUMENTS_FILE), STORED_SCHEMA) as documents:
+        with commit_parquet(task.own_file(DOCUMENTS_FILE), STORED_SCHEMA, FAST) as documents:
             self.run_over(
                 task,
                 result,
@@ -97,14 +98,19 @@ def _records(task: TaskContext, reader: RecordReader) -> Iterator[Record]:
 def _store(documents: ParquetFileWriter, batch: Batch) -> None:
     """Write a batch's documents with text, hash and verdict behind the steps of the first stage."""
     columns = dict(batch.columns)
-    texts = columns["text"].cast(pa.large_binary()).to_pylist()
-    columns["text_hash"] = pa.array(
-        [None if text is None else text_hash(text) for text in texts], pa.binary(16)
-    )
+    columns["text_hash"] = _text_hashes(columns["text"])
     columns["verdict"] = pa.array(batch.verdicts, pa.string())
     columns["bytes"] = pa.array(batch.sizes, pa.int64())
     arrays = [columns[name] for name in STORED_SCHEMA.names]
     documents.write(pa.RecordBatch.from_arrays(arrays, schema=STORED_SCHEMA))
+
+
+def _text_hashes(column: pa.Array) -> pa.Array:
+    """Hashes binary(16) of texts large_string; null where there is none."""
+    texts = Texts.from_arrow(column)
+    data, ends = texts.data.data, texts.offsets.tolist()
+    hashes = [text_hash(data[start:end]) for start, end in zip(ends, ends[1:])]
+    return pa.array(hashes, pa.binary(16), mask=column.is_null().to_numpy(zero_copy_only=False))
 
 
 class _Gathered:
@@ -135,7 +141,7 @@ class _Gathered:
             "url": [record.url for record in records],
             "date": [record.date for record in records],
             "license": [record.license for record in records],
-            "meta": [canonical_json(dict(record.meta)) for record in records],
+            "meta": [canonical_json(dict(record.meta)) if record.meta else "{}" for record in records],
         }
         arrays = [
             pa.array(values[field.name], field.type)

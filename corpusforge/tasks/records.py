@@ -33,7 +33,8 @@ def checked(item: Record | Skipped | Damaged) -> Record | Skipped | Damaged:
         for value in strings:
             if value is not None and not value.isascii():
                 value.encode("utf-8")
-        canonical_json(dict(item.meta)).encode("utf-8")
+        if item.meta:
+            canonical_json(dict(item.meta)).encode("utf-8")
     except UnicodeEncodeError as error:
         return Damaged(_printable(item.locator), "bad_unicode", f"not Unicode: {error.reason}", item.size)
     except (TypeError, ValueError, RecursionError) as error:

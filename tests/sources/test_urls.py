@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -96,3 +98,20 @@ def test_endless_urls_are_taken_as_they_are() -> None:
     url = "http://example.com/" + "a/" * 100_000
     assert surt(url) == normalize_url(url) == url
     assert url_key(url) != url_key(url + "b")
+
+
+URL_PARTS = ["http://", "https://", "HTTP://", "www.", "www2.", "a", "b.c", "1.2.3.4", ".com", ".org", ".", "..", "/",
+             "//", "/.", "/../", "Y", "%41", ":80", ":8080", "?a=1", "#f", ";jsessionid=1", "~", "é", "\n", " ", "@",
+             "-", "_", "/a.b/", "xn--a"]  # fmt: skip
+
+
+@given(st.booleans(), st.lists(st.sampled_from(URL_PARTS), max_size=8).map("".join))
+def test_ordinary_addresses_are_no_special_case(complete: bool, rest: str) -> None:
+    url = "https://a.com" + rest if complete else rest
+    # A port that is the scheme's own is left out, and keeps the address from being an ordinary one.
+    with_port = re.sub(r"^(https?)://([a-z0-9.-]+)(?=/|$)", _with_default_port, url)
+    assert surt(with_port) == surt(url)
+
+
+def _with_default_port(match: re.Match[str]) -> str:
+    return f"{match[0]}:{443 if match[1] == 'https' else 80}"
