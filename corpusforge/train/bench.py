@@ -39,7 +39,7 @@ from corpusforge.train.settings import TrainConfig, override
 from corpusforge.train.sizes import SIZES, configuration
 
 if TYPE_CHECKING:
-    from corpusforge.tokenize.encoder import Encoder
+    from corpusforge.tokenize.tokenizer import Tokenizer
 
 Progress = Callable[[str], None]
 
@@ -78,7 +78,11 @@ class BenchSettings:
     tasks: Path | None = None
     """Folder of zero-shot evaluation sets, or None."""
     tokenizer: Path | None = None
-    """SentencePiece model; None: one is trained on equal parts of all corpora."""
+    """SentencePiece model, tokenizer.json or tiktoken's ranks; None: one is trained on equal parts of all corpora."""
+    scheme: str | None = None
+    """Of tiktoken's ranks."""
+    end_token: str | None = None
+    """Of a tokenizer.json that leaves open which token ends a document."""
     context: int | None = None
     vocabulary: int | None = None
     panel_bytes: int | None = None
@@ -245,21 +249,22 @@ class _Preparation:
             "training": dataclasses.asdict(training),
         }
 
-    def _encoder(self, indexes: Mapping[str, Index]) -> Encoder:
-        from corpusforge.tokenize.encoder import Encoder
+    def _encoder(self, indexes: Mapping[str, Index]) -> Tokenizer:
+        from corpusforge.tokenize.loading import load_tokenizer, scheme_named
         from corpusforge.tokenize.sentencepiece_bpe import TokenizerParameters, train
 
-        if self.settings.tokenizer is not None:
-            model = self.settings.tokenizer.read_bytes()
+        settings = self.settings
+        if settings.tokenizer is not None:
+            model = settings.tokenizer.read_bytes()
         else:
             self.progress("training a tokenizer")
-            vocabulary = self.settings.dial.vocabulary
+            vocabulary = settings.dial.vocabulary
             texts = tokenizer_texts(self.corpora, indexes, min(1500 * vocabulary, 50_000_000))
             model = train(texts, TokenizerParameters(vocabulary_size=vocabulary))
-        encoder = Encoder(model)
+        encoder = load_tokenizer(model, scheme_named(settings.scheme), settings.end_token)
         if encoder.eos_id < 0:
             raise UsageError("the tokenizer has no end-of-text token (eos), which ends every document")
-        storage.commit_bytes(str(self.output / "tokenizer.model"), model)
+        storage.commit_bytes(str(self.output / encoder.file_name), model)
         return encoder
 
     def _panel(self, indexes: Mapping[str, Index]) -> tuple[Panel, frozenset[bytes]]:
@@ -285,7 +290,7 @@ class _Preparation:
     def _rows(
         self,
         indexes: Mapping[str, Index],
-        encoder: Encoder,
+        encoder: Tokenizer,
         held_out: frozenset[bytes],
         overlaps: Mapping[str, Overlap],
     ) -> dict[str, dict[str, Any]]:
@@ -303,7 +308,7 @@ class _Preparation:
                 facts[label][str(seed)] = one.facts()
         return facts
 
-    def _pack(self, encoder: Encoder, panel: Panel) -> EvaluationPack:
+    def _pack(self, encoder: Tokenizer, panel: Panel) -> EvaluationPack:
         tasks = []
         if self.settings.tasks is not None:
             from corpusforge.train.tasks import read_tasks

@@ -11,11 +11,16 @@ from rich.console import Console
 
 from corpusforge.errors import MissingExtraError, UsageError
 
+Scheme = Annotated[str | None, typer.Option(help="Of tiktoken's ranks: gpt2, cl100k, llama3, o200k.")]
+EndToken = Annotated[
+    str | None, typer.Option(help="Of a tokenizer.json that leaves open which token ends a document.")
+]
+HELP_TOKENIZER = "A SentencePiece model, a tokenizer.json, or tiktoken's ranks"
 HELP_CORPORA = "RUN, RUN:kept, RUN:dropped, RUN:raw, or a folder or file of .parquet or .jsonl (.gz, .zst)."
 
 
 def eval_pack(
-    tokenizer: Annotated[Path, typer.Option(help="SentencePiece model.")],
+    tokenizer: Annotated[Path, typer.Option(help=f"{HELP_TOKENIZER}.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="The pack, an .npz file.")],
     panel: Annotated[
         Path | None, typer.Option(help="Panel (.jsonl with domain and text) or folder of texts.")
@@ -24,10 +29,12 @@ def eval_pack(
     prefix: Annotated[
         int | None, typer.Option(min=0, help="Token before every text; default: the end token.")
     ] = None,
+    scheme: Scheme = None,
+    end_token: EndToken = None,
 ) -> None:
     """Encode evaluation sets ahead, so that training and evaluation need no tokenizer."""
     from corpusforge import storage
-    from corpusforge.tokenize.encoder import Encoder
+    from corpusforge.tokenize.loading import load_tokenizer, scheme_named
     from corpusforge.train.eval_pack import make_pack
     from corpusforge.train.panel import Panel, read_panel
     from corpusforge.train.tasks import read_tasks
@@ -36,7 +43,10 @@ def eval_pack(
         raise UsageError("nothing to encode: give --panel, --tasks or both")
     texts = Panel(()) if panel is None else read_panel(panel)
     sets = [] if tasks is None else read_tasks(tasks)
-    pack = make_pack(Encoder(_existing(tokenizer).read_bytes()), texts, sets, prefix)
+    encoder = load_tokenizer(
+        _existing(tokenizer).read_bytes(), scheme_named(scheme), end_token, needs_end=prefix is None
+    )
+    pack = make_pack(encoder, texts, sets, prefix)
     storage.commit_bytes(str(output), pack.dump())
     found = ", ".join(f"{task.name} {len(task.items):,}" for task in sets) or "no tasks"
     Console().print(
@@ -61,8 +71,10 @@ def bench(
     ] = None,
     tasks: Annotated[Path | None, typer.Option(help="Folder of zero-shot evaluation sets.")] = None,
     tokenizer: Annotated[
-        Path | None, typer.Option(help="SentencePiece model; default: trained on all corpora alike.")
+        Path | None, typer.Option(help=f"{HELP_TOKENIZER}; default: trained on all corpora alike.")
     ] = None,
+    scheme: Scheme = None,
+    end_token: EndToken = None,
     context: Annotated[int | None, typer.Option(min=8, help="Tokens of a row; default: by size.")] = None,
     vocabulary: Annotated[
         int | None, typer.Option(min=300, help="Pieces to train; default: by size.")
@@ -117,6 +129,8 @@ def bench(
         "panel": None if panel is None else _existing(panel),
         "tasks": None if tasks is None else _existing(tasks),
         "tokenizer": None if tokenizer is None else _existing(tokenizer),
+        "scheme": scheme,
+        "end_token": end_token,
         "context": context,
         "vocabulary": vocabulary,
         "panel_bytes": panel_bytes,

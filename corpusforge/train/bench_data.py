@@ -14,7 +14,7 @@ from corpusforge.errors import UsageError
 from corpusforge.train.corpora import Corpus, Index, sample_order
 
 if TYPE_CHECKING:
-    from corpusforge.tokenize.encoder import Encoder
+    from corpusforge.tokenize.tokenizer import Tokenizer
     from corpusforge.train.panel import Overlap
 
 Int64 = npt.NDArray[np.int64]
@@ -70,7 +70,7 @@ class TokenSource:
         self,
         corpus: Corpus,
         index: Index,
-        encoder: Encoder,
+        encoder: Tokenizer,
         held_out: frozenset[bytes] = frozenset(),
         overlap: Overlap | None = None,
     ) -> None:

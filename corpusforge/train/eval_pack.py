@@ -24,7 +24,7 @@ from corpusforge.errors import UsageError
 from corpusforge.train.panel import Panel
 
 if TYPE_CHECKING:
-    from corpusforge.tokenize.encoder import Encoder
+    from corpusforge.tokenize.tokenizer import Tokenizer
     from corpusforge.train.tasks import Item, Task
 
 Int64 = npt.NDArray[np.int64]
@@ -145,7 +145,7 @@ def _check(pack: EvaluationPack) -> None:
 
 
 def make_pack(
-    encoder: Encoder, panel: Panel, tasks: Sequence[Task] = (), prefix_id: int | None = None
+    encoder: Tokenizer, panel: Panel, tasks: Sequence[Task] = (), prefix_id: int | None = None
 ) -> EvaluationPack:
     """Encode a panel and tasks.
 
@@ -185,7 +185,7 @@ def make_pack(
     )
 
 
-def _requests(encoder: Encoder, prefix: int, items: Sequence[Item]) -> tuple[list[UInt32], list[int]]:
+def _requests(encoder: Tokenizer, prefix: int, items: Sequence[Item]) -> tuple[list[UInt32], list[int]]:
     """Tokens of each request with the prefix, and how many at the end are scored."""
     pairs = [_spaces_moved(*request) for item in items for request in item.requests]
     whole = _encode(encoder, [context + continuation for context, continuation in pairs])
@@ -203,7 +203,7 @@ def _spaces_moved(context: str, continuation: str) -> tuple[str, str]:
     return bare, context[len(bare) :] + continuation
 
 
-def _encode(encoder: Encoder, texts: Sequence[str]) -> list[UInt32]:
+def _encode(encoder: Tokenizer, texts: Sequence[str]) -> list[UInt32]:
     from corpusforge.texts import Texts
 
     result: list[UInt32] = []

@@ -88,7 +88,7 @@ def check_tokenizer(pack: EvaluationPack, tokenizer: Mapping[str, Any]) -> None:
     if theirs is not None and theirs != pack.tokenizer:
         raise UsageError(
             f"the pack was made with another tokenizer ({pack.tokenizer[:12]}…) than the shards ({theirs[:12]}…): "
-            "give corpusforge eval-pack the tokenizer.model that lies beside the shards"
+            "give corpusforge eval-pack the tokenizer that lies beside the shards"
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Sequence
 from html.parser import HTMLParser
@@ -10,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from small_tokenizers import rank_file
 from typer.testing import CliRunner
 
 torch = pytest.importorskip("torch", reason="the extra `train` (torch) is not installed")
@@ -204,6 +206,17 @@ def test_without_a_panel_documents_are_held_out(corpora: Path, tmp_path: Path) -
     text = Encoder((tmp_path / "tokenizer.model").read_bytes()).decode(encoder_rows.ravel())
     assert not any(passage in text for passage in passages)
     assert any("held out of the corpora themselves" in note for note in found["comparisons"][0]["notes"])
+
+
+def test_a_tokenizer_that_is_not_sentencepieces(corpora: Path, tmp_path: Path) -> None:
+    (tmp_path / "ranks").write_bytes(rank_file())
+    given = {"tokenizer": tmp_path / "ranks", "scheme": "gpt2", "seeds": 1, "robustness": 0.0, "tokens": 300}
+    found = bench(settings(corpora, "english", "shifted", **given), tmp_path / "out", "cpu")
+    assert found["plan"]["tokenizer"] == {
+        "sha256": hashlib.sha256(rank_file()).hexdigest(),
+        "vocabulary_size": 256 + 17 + 1,
+    }
+    assert (tmp_path / "out" / "tokenizer.tiktoken").read_bytes() == rank_file()
 
 
 @pytest.mark.parametrize(

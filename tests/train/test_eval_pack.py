@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from small_tokenizers import rank_file, tokenizer_json
 from typer.testing import CliRunner
 
 from corpusforge import cli
@@ -15,6 +16,7 @@ from corpusforge.sample.draw import Draw
 from corpusforge.sample.pages import LANGUAGES
 from corpusforge.sample.text import plain_text
 from corpusforge.tokenize.encoder import Encoder
+from corpusforge.tokenize.loading import load_tokenizer
 from corpusforge.tokenize.sentencepiece_bpe import TokenizerParameters, train
 from corpusforge.train.eval_pack import EvaluationPack, load_pack, make_pack
 from corpusforge.train.panel import Panel, Passage
@@ -128,3 +130,25 @@ def test_the_command(model: bytes, tmp_path: Path) -> None:
     pack = load_pack(tmp_path / "p.npz")
     assert (len(pack.panel_bytes), pack.tasks) == (2, ("piqa",))
     assert isinstance(CliRunner().invoke(cli.app, ["eval-pack", *files]).exception, UsageError)
+
+
+@pytest.mark.parametrize("kind", ["json", "tiktoken"])
+def test_the_command_with_other_tokenizers(kind: str, tmp_path: Path) -> None:
+    (tmp_path / "t").write_bytes(tokenizer_json() if kind == "json" else rank_file())
+    (tmp_path / "panel.jsonl").write_bytes(PANEL.lines())
+    line = ["eval-pack", "--tokenizer", str(tmp_path / "t"), "--output", str(tmp_path / "p.npz")]
+    line += ["--panel", str(tmp_path / "panel.jsonl")]
+    cli._mount()
+    if kind == "tiktoken":
+        assert isinstance(CliRunner().invoke(cli.app, line).exception, UsageError)
+        line += ["--scheme", "cl100k"]
+    done = CliRunner().invoke(cli.app, line)
+    assert done.exit_code == 0, done.output
+    used = load_tokenizer((tmp_path / "t").read_bytes(), "cl100k" if kind == "tiktoken" else None)
+    pack = load_pack(tmp_path / "p.npz")
+    assert (pack.tokenizer, pack.prefix_id, pack.vocabulary_size) == (
+        used.sha256,
+        used.eos_id,
+        used.vocabulary_size,
+    )
+    assert used.decode(pack.panel_tokens) == "".join(passage.text for passage in PANEL.passages)
