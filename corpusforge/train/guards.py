@@ -9,30 +9,32 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from corpusforge import __version__
 from corpusforge.document import text_hash
 from corpusforge.errors import UsageError
-from corpusforge.mix.order import order_key, permute
 from corpusforge.tokenize.encoder import Encoder
 from corpusforge.tokenize.sentencepiece_bpe import TokenizerParameters, train
 from corpusforge.train.bench import DIALS, FULL, Progress
 from corpusforge.train.bench_data import TokenSource
 from corpusforge.train.bench_result import CANNOT_TELL, compare, machine
-from corpusforge.train.bench_runs import Arm, RunRecord, train_arm
+from corpusforge.train.bench_runs import Arm, RunRecord, load_record, train_arm
 from corpusforge.train.corpora import index, open_corpus
 from corpusforge.train.eval_pack import EvaluationPack, make_pack
 from corpusforge.train.model import ModelConfig
 from corpusforge.train.panel import DOCUMENTS, Panel, Passage, limited, read_panel
-from corpusforge.train.settings import TrainConfig
+from corpusforge.train.settings import TrainConfig, settings_hash
 from corpusforge.train.sizes import configuration
+from corpusforge.train.spoiled import duplicated, keyed, noisy, pieces, shuffled
 from corpusforge.train.statistics import binomial_interval, binomial_tail
 
 NOMINAL = 0.05
@@ -46,11 +48,7 @@ RUNGS = ("clean", "duplicated", "noise", "shuffled")
 """Corpora of the ladder, best first."""
 
 LADDER_CONFIDENCE = 0.99
-COPIES = 4
 LADDER_NOISE = 0.3
-
-PIECE = 1000
-"""Characters of a document in a guard's corpora, about."""
 
 _A, _B = 1, 2
 """Salts of the two draws of A/A."""
@@ -74,28 +72,46 @@ class Scale:
 TOY_TOKENS = {"aa": 4_096, "ladder": 262_144, "power": 65_536}
 """Tokens of a run of each guard: A/A holds at any length, the others need models that have learned some order."""
 
+TOY_VOCABULARY = {"aa": 512, "ladder": 1024, "power": 512}
+"""Pieces of each guard's tokenizer. With 512 a piece is two bytes, and most of what a toy model learns is spelling,
+which shuffled words keep; with 1,024 many words are one piece, and their order is what is left to learn."""
 
-def toy_scale(tokens: int) -> Scale:
-    """Models of 0.12 M parameters and a fraction of a second: many replicates in minutes on one core."""
-    model = ModelConfig(512, 1, 64, 4, 4, hidden=192, context=64, tied=False)
-    training = TrainConfig(tokens=tokens, batch=4, learning_rate=0.003)
-    return Scale(model, training, 512, 4_000)
+
+def toy_scale(guard: str, tokens: int | None = None) -> Scale:
+    """Models of 0.1 to 0.2 M parameters and seconds of training: many runs in minutes on one core."""
+    vocabulary = TOY_VOCABULARY[guard]
+    model = ModelConfig(vocabulary, 1, 64, 4, 4, hidden=192, context=64, tied=False)
+    training = TrainConfig(tokens=tokens or TOY_TOKENS[guard], batch=4, learning_rate=0.003)
+    return Scale(model, training, vocabulary, 4_000)
 
 
 def scale_of(guard: str, size: str | None, tokens: int | None) -> Scale:
     """The scale of a size by name, or the toy one."""
     if size is None:
-        return toy_scale(tokens or TOY_TOKENS[guard])
+        return toy_scale(guard, tokens)
     dial = DIALS.get(size.lower(), FULL)
     model, training = configuration(size, dial.vocabulary, dial.context, tokens or dial.tokens)
     return Scale(model, training, dial.vocabulary, dial.panel_bytes)
 
 
+@dataclass(frozen=True)
+class Material:
+    """A corpus of a guard, and the SHA-256 of its documents."""
+
+    source: TokenSource
+    digest: str
+
+
 class Laboratory:
     """Corpora made of one clean one, a tokenizer and a panel for all of them, and runs on them."""
 
-    def __init__(self, spec: str, panel: Path | None, scale: Scale, folder: Path, device: str) -> None:
-        """Read the clean corpus into memory, in pieces. Raises `UsageError` when it is too small."""
+    def __init__(
+        self, spec: str, panel: Path | None, scale: Scale, folder: Path, device: str, keep: Path | None = None
+    ) -> None:
+        """Read the clean corpus into memory, in pieces; finished runs are kept below `keep` and not done again.
+
+        Raises `UsageError` when the corpus is too small.
+        """
         corpus = open_corpus(spec)
         whole = sorted({document.text for document in corpus.documents()}, key=text_hash)
         if panel is None:
@@ -115,6 +131,7 @@ class Laboratory:
         self.scale = dataclasses.replace(scale, model=model)
         self.pack: EvaluationPack = make_pack(self.encoder, limited(beginnings, scale.panel_bytes))
         self.folder, self.device = folder, device
+        self.keep = None if keep is None else keep / self._conditions()
         self.seconds = 0.0
         self.runs = 0
 
@@ -129,29 +146,46 @@ class Laboratory:
                 return chosen
         raise UsageError(f"the corpus has {have:,} tokens, the guard needs {tokens:,}")
 
-    def source(self, name: str, texts: Iterable[tuple[str, str]]) -> TokenSource:
+    def material(self, name: str, texts: Iterable[tuple[str, str]]) -> Material:
         """A corpus of (id, text) as it would be read from a file."""
         path = self.folder / f"{name}.jsonl"
         with path.open("w", encoding="utf-8") as file:
             for key, text in texts:
                 file.write(json.dumps({"id": key, "text": text}) + "\n")
         corpus = open_corpus(str(path))
-        return TokenSource(corpus, index(corpus), self.encoder)
+        listed = index(corpus)
+        return Material(TokenSource(corpus, listed, self.encoder), listed.digest)
 
     def records(
-        self, name: str, source: TokenSource, seeds: Sequence[int], salt: int = 0
+        self, name: str, material: Material, seeds: Sequence[int], salt: int = 0
     ) -> dict[Arm, RunRecord]:
         """A run per seed."""
-        drawn = source.draw(seeds, self.scale.rows, self.scale.model.context + 1, salt)
-        found = {}
-        for seed in seeds:
-            arm = Arm(name, seed)
-            found[arm] = train_arm(
-                arm, drawn[seed].rows, self.pack, self.scale.model, self.scale.training, self.device, 1
-            )
-            self.seconds += float(found[arm].facts["seconds"])
+        found = {Arm(name, seed): self._kept(seed, material, salt) for seed in seeds}
+        missing = [arm.seed for arm, path in found.items() if path is None or not path.is_file()]
+        scale = self.scale
+        drawn = material.source.draw(missing, scale.rows, scale.model.context + 1, salt) if missing else {}
+        records: dict[Arm, RunRecord] = {}
+        for arm, path in found.items():
+            if path is not None and arm.seed not in drawn:
+                records[arm] = dataclasses.replace(load_record(path), arm=arm)
+            else:
+                rows = drawn[arm.seed].rows
+                records[arm] = train_arm(arm, rows, self.pack, scale.model, scale.training, self.device, 1)
+                if path is not None:
+                    records[arm].save(path)
+            self.seconds += float(records[arm].facts["seconds"])
             self.runs += 1
-        return found
+        return records
+
+    def _conditions(self) -> str:
+        """A name for everything but the corpus that a run's result depends on."""
+        settings = settings_hash(self.scale.model, self.scale.training)
+        values = [settings, self.encoder.sha256, self.pack.digest, self.device, __version__, machine()]
+        return hashlib.sha256(json.dumps(values, sort_keys=True).encode("utf-8")).hexdigest()[:16]
+
+    def _kept(self, seed: int, material: Material, salt: int) -> Path | None:
+        """Where a run on these documents is kept."""
+        return None if self.keep is None else self.keep / f"{material.digest[:16]}-{salt}-seed{seed}.npz"
 
     def facts(self) -> dict[str, Any]:
         """Conditions, for the result."""
@@ -172,57 +206,9 @@ def _column(texts: Sequence[str]) -> Any:
     return Texts.from_strings(list(texts))
 
 
-def pieces(text: str) -> Iterator[str]:
-    """The text in pieces of about `PIECE` characters, cut at spaces: short runs then read many of them."""
-    words = text.split(" ")
-    piece: list[str] = []
-    size = 0
-    for word in words:
-        piece.append(word)
-        size += len(word) + 1
-        if size >= PIECE:
-            yield " ".join(piece)
-            piece, size = [], 0
-    if piece and (size >= PIECE // 2 or len(words) == len(piece)):
-        yield " ".join(piece)
-
-
-def keyed(texts: Sequence[str]) -> list[tuple[str, str]]:
-    """Texts with ids that stay when a text is spoiled, so that draws stay alike."""
-    return [(f"document {number}", text) for number, text in enumerate(texts)]
-
-
-def duplicated(texts: Sequence[str], copies: int = COPIES) -> list[tuple[str, str]]:
-    """The first of every `copies` documents, `copies` times: the same size, fewer texts."""
-    few = [pair for number, pair in enumerate(keyed(texts)) if number % copies == 0]
-    return [(f"{key}, copy {copy}", text) for copy in range(copies) for key, text in few]
-
-
-def noisy(texts: Sequence[str], share: float) -> list[tuple[str, str]]:
-    """A document is noise with probability `share`: random letters instead of its own, spaces where they were."""
-    result = []
-    for number, (key, text) in enumerate(keyed(texts)):
-        draw = np.random.Philox(key=np.array([number, 0], np.uint64))
-        if int(draw.random_raw()) < round(share * 2.0**64):
-            letters = (draw.random_raw(len(text)) % np.uint64(26)).tolist()
-            text = "".join(" " if one.isspace() else chr(97 + int(by)) for one, by in zip(text, letters))
-        result.append((key, text))
-    return result
-
-
-def shuffled(texts: Sequence[str]) -> list[tuple[str, str]]:
-    """The words of each document in another order."""
-    result = []
-    for key, text in keyed(texts):
-        words = text.split()
-        places = permute(np.arange(len(words), dtype=np.int64), len(words), order_key(0, key, 0))
-        result.append((key, " ".join(words[place] for place in places.tolist())))
-    return result
-
-
 def aa(lab: Laboratory, replicates: int, seeds: int, progress: Progress) -> dict[str, Any]:
     """The same corpus against itself, `replicates` times with `seeds` pairs each."""
-    source = lab.source("clean", keyed(lab.texts))
+    source = lab.material("clean", keyed(lab.texts))
     outcomes = []
     for replicate in range(replicates):
         own = range(replicate * seeds, (replicate + 1) * seeds)
@@ -281,7 +267,7 @@ def ladder(lab: Laboratory, replicates: int, seeds: int, progress: Progress) -> 
     records: dict[Arm, RunRecord] = {}
     for name in RUNGS:
         progress(f"ladder: {name}")
-        records.update(lab.records(name, lab.source(name, made[name]), own))
+        records.update(lab.records(name, lab.material(name, made[name]), own))
     found = [compare(records, lab.pack, pair, own, LADDER_CONFIDENCE) for pair in zip(RUNGS, RUNGS[1:])]
     means = {name: float(np.mean([records[Arm(name, seed)].macro for seed in own])) for name in RUNGS}
     return {**judge_ladder(found), "bits_per_byte": means, "seeds": len(own), **lab.facts()}
@@ -308,8 +294,8 @@ def judge_ladder(found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 def power(lab: Laboratory, replicates: int, seeds: int, progress: Progress) -> dict[str, Any]:
     """How often each share of noise is found, over `replicates` benchmarks of `seeds` pairs."""
-    clean = lab.source("clean", keyed(lab.texts))
-    spoiled = {share: lab.source(f"noise-{share:g}", noisy(lab.texts, share)) for share in SHARES}
+    clean = lab.material("clean", keyed(lab.texts))
+    spoiled = {share: lab.material(f"noise-{share:g}", noisy(lab.texts, share)) for share in SHARES}
     found: dict[float, list[bool]] = {share: [] for share in SHARES}
     for replicate in range(replicates):
         own = range(replicate * seeds, (replicate + 1) * seeds)
@@ -364,13 +350,15 @@ def run_guard(
     size: str | None = None,
     tokens: int | None = None,
     device: str = "auto",
+    keep: Path | None = None,
 ) -> dict[str, Any]:
     """Run a guard on a corpus of clean text; `result["passed"]` says whether the benchmark can be trusted.
 
-    Raises `UsageError` for a corpus that is too small.
+    Finished runs are kept below `keep`, so that an interrupted guard goes on. Raises `UsageError` for a corpus that
+    is too small.
     """
     with tempfile.TemporaryDirectory(prefix="corpusforge-guard-") as folder:
-        lab = Laboratory(spec, panel, scale_of(name, size, tokens), Path(folder), device)
+        lab = Laboratory(spec, panel, scale_of(name, size, tokens), Path(folder), device, keep)
         return {
             **GUARDS[name](lab, replicates, seeds, progress),
             "corpus": spec,

@@ -1,10 +1,9 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch", reason="the extra `train` (torch) is not installed")
@@ -14,7 +13,8 @@ from corpusforge.sample.draw import Draw  # noqa: E402
 from corpusforge.sample.pages import LANGUAGES  # noqa: E402
 from corpusforge.sample.text import Writer  # noqa: E402
 from corpusforge.train import guards  # noqa: E402
-from corpusforge.train.guards import duplicated, judge_aa, judge_ladder, judge_power, noisy, pieces, shuffled  # noqa: E402
+from corpusforge.train.bench_runs import Arm, RunRecord  # noqa: E402
+from corpusforge.train.guards import judge_aa, judge_ladder, judge_power  # noqa: E402
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -33,30 +33,6 @@ def corpus(texts: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("clean") / "x.jsonl"
     path.write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
     return path
-
-
-def test_spoiled_corpora_are_what_they_are_called(texts: list[str]) -> None:
-    copies = duplicated(texts)
-    assert len(copies) == len(texts)
-    assert set(Counter(text for _, text in copies).values()) == {4}
-    for (key, text), whole in zip(shuffled(texts), texts, strict=True):
-        assert sorted(text.split()) == sorted(whole.split())
-        assert key.startswith("document ")
-    assert any(text != whole for (_, text), whole in zip(shuffled(texts), texts, strict=True))
-    for share in (0.0, 0.1, 0.3, 1.0):
-        changed = [text != whole for (_, text), whole in zip(noisy(texts, share), texts, strict=True)]
-        assert np.mean(changed) == pytest.approx(share, abs=0.06)
-    few = {key for (key, text), whole in zip(noisy(texts, 0.1), texts, strict=True) if text != whole}
-    many = {key for (key, text), whole in zip(noisy(texts, 0.3), texts, strict=True) if text != whole}
-    assert few < many
-
-
-def test_pieces_hold_all_words() -> None:
-    text = " ".join(f"word{number}" for number in range(1000))
-    found = list(pieces(text))
-    assert all(900 < len(piece) < 1100 for piece in found[:-1])
-    assert text.startswith(" ".join(found))
-    assert list(pieces("short text")) == ["short text"]
 
 
 def outcome(verdict: str, pair: tuple[str, str] = ("A", "B"), low: float = -1.0, high: float = 1.0) -> dict:
@@ -110,6 +86,31 @@ def test_a_guard_from_end_to_end(corpus: Path) -> None:
         "aa", str(corpus), None, lines.append, replicates=3, seeds=2, tokens=512, device="cpu"
     )
     assert again["differences"] == found["differences"]
+
+
+def test_an_interrupted_guard_goes_on(corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def run(replicates: int, tokens: int = 512) -> dict[str, Any]:
+        options: dict[str, Any] = {"seeds": 2, "tokens": tokens, "device": "cpu", "keep": tmp_path}
+        return guards.run_guard("aa", str(corpus), None, print, replicates=replicates, **options)
+
+    trained: list[str] = []
+    train_arm = guards.train_arm
+
+    def counting(arm: Arm, *arguments: Any) -> RunRecord:
+        trained.append(arm.name)
+        return train_arm(arm, *arguments)
+
+    monkeypatch.setattr(guards, "train_arm", counting)
+    first = run(1)
+    assert len(trained) == 4
+    both = run(2)
+    assert len(trained) == 8
+    assert both["differences"][:1] == first["differences"]
+    assert run(2) == both
+    assert len(trained) == 8
+    # Other settings are other runs.
+    run(1, 1024)
+    assert len(trained) == 12
 
 
 def test_noise_everywhere_is_found(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
