@@ -1,4 +1,4 @@
-"""Near-duplicates against earlier runs: what the stages of `minhash_dedup` need besides those of one run.
+"""Deduplication against earlier runs: what the stages of `minhash_dedup` and `substring_dedup` need besides their own.
 
 Documents of earlier runs are frozen: they lead, and never become members. Their band keys stream from tables. The
 shingles of those that lead some candidate are made anew from the earlier runs' stored texts, as 8 bytes a word that
@@ -18,7 +18,7 @@ from corpusforge.dedup.buckets import PAIR_SCHEMA, REQUEST_SCHEMA, node_keys
 from corpusforge.dedup.groups import Columns, batch_of, columns_of
 from corpusforge.dedup.stars import EDGE_SCHEMA
 from corpusforge.earlier import EarlierRun, Renumbering
-from corpusforge.operations import ROW_BITS, Emitter, ExchangeSpec, Reducer
+from corpusforge.operations import ROW_BITS, Emitter, ExchangeSpec, Reducer, shard_of
 from corpusforge.step import RunContext, Step
 from corpusforge.table import KeptTable
 from corpusforge.tasks.answer import AnswerBody, StoredDocuments
@@ -81,6 +81,67 @@ class SplitRequests(Reducer):
         return self.inner.statistics()
 
 
+class AskForPassages(Reducer):
+    """Asks documents of earlier runs for their windows, where they alone of their run hold an anchor.
+
+    A run sends, and keeps in a table, the windows around anchors that stand in two places; of an anchor in one place
+    its table has the place only. When a document of this run has that anchor too, the window may be the same.
+    """
+
+    def __init__(self, inner: Reducer, asked: ExchangeSpec, runs: Sequence[EarlierRun]) -> None:
+        """`asked` has the columns address, of the earlier runs' shards counted from 0, and key."""
+        self.inner = inner
+        self.asked = asked
+        self.outputs = (*inner.outputs, asked)
+        self._first_shards = np.array([run.first_shard for run in runs], np.int64)
+        self._shards = sum(run.shards for run in runs)
+        self._waiting: Columns = {}
+
+    def open(self, context: RunContext) -> None:
+        """Open the reducer inside."""
+        self.inner.open(context)
+
+    def reduce(self, batches: Iterator[pa.RecordBatch]) -> Iterator[tuple[str, pa.RecordBatch]]:
+        """Yield what the reducer inside does, and requests. Memory: two rows an earlier run besides the batch."""
+        self._waiting = {"key": np.zeros(0, np.uint64), "address": np.zeros(0, np.int64)}
+        requests: list[pa.RecordBatch] = []
+        for name, batch in self.inner.reduce(self._watched(batches, requests)):
+            yield name, batch
+            while requests:
+                yield self.asked.name, requests.pop()
+        while requests:
+            yield self.asked.name, requests.pop()
+
+    def _watched(
+        self, batches: Iterator[pa.RecordBatch], requests: list[pa.RecordBatch]
+    ) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            columns = columns_of(batch, ("key", "address"))
+            columns = {name: np.concatenate([self._waiting[name], columns[name]]) for name in columns}
+            if len(columns["key"]):
+                requests.append(self._requests(columns))
+            yield batch
+
+    def _requests(self, columns: Columns) -> pa.RecordBatch:
+        """Requests for keys that end in this batch or show a new document in it; others wait."""
+        key, address = columns["key"], columns["address"]
+        old = address < 0
+        last = key == key[-1]
+        # Earlier documents come first in a group; without a new one behind them they wait for the next batch.
+        waits = last & old if not (last & ~old).any() else np.zeros(len(key), np.bool_)
+        self._waiting = {name: values[waits] for name, values in columns.items()}
+        met = np.isin(key, key[~old])
+        run = np.where(old, np.searchsorted(self._first_shards, shard_of(address), "right"), 0)
+        same = (key[1:] == key[:-1]) & (run[1:] == run[:-1])
+        alone = ~(np.append(same, False) | np.insert(same, 0, False))
+        moved: Columns = {"key": key, "address": address + (self._shards << ROW_BITS)}
+        return batch_of(self.asked.schema, moved, old & met & alone & ~waits)
+
+    def statistics(self) -> Mapping[str, int]:
+        """Those of the reducer inside."""
+        return self.inner.statistics()
+
+
 class StatesBody(Body):
     """A task per partition of an earlier run's tables: rows about its documents, by the addresses of this plan.
 
@@ -133,7 +194,7 @@ def _readdressed(batch: pa.RecordBatch, renumber: Renumbering) -> pa.RecordBatch
 
 
 class Against:
-    """The earlier runs of a plan, as `minhash_dedup` uses them; without any, all that it does is nothing."""
+    """The earlier runs of a plan, as steps use them; without any, all that it does is nothing."""
 
     def __init__(self, builder: PlanBuilder, step: Step) -> None:
         self.builder = builder
@@ -147,6 +208,10 @@ class Against:
     def split(self, reducer: Reducer, asked: ExchangeSpec) -> Reducer:
         """The reducer of requests, with those for earlier documents sent to `asked`."""
         return SplitRequests(reducer, asked, sum(run.shards for run in self.runs)) if self.runs else reducer
+
+    def asking(self, reducer: Reducer, asked: ExchangeSpec) -> Reducer:
+        """The reducer of anchors, with requests for the windows of earlier documents sent to `asked`."""
+        return AskForPassages(reducer, asked, self.runs) if self.runs else reducer
 
     def answers(self, asked: str, emitter: Emitter) -> tuple[str, ...]:
         """Let the earlier runs' documents answer; gives the exchange with the answers."""

@@ -39,6 +39,26 @@ class FirstOfKey(Keeper):
         return _rows(batch, opens & (columns["address"] >= 0))
 
 
+class FirstTwoOfKey(Keeper):
+    """Of each key that no earlier run has the first row, and the second where there is one.
+
+    So a later run sees which keys stood in one place only, and in which document.
+    """
+
+    def start(self) -> None:
+        """Forget the last partition."""
+        self._groups = GroupHeads(("key",), ("address",))
+        self._opened = False
+
+    def choose(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """Rows that open a group, and those behind one that does."""
+        columns = columns_of(batch, ("key", "address"))
+        opens, heads = self._groups.heads(columns)
+        second = np.concatenate([[self._opened], opens[:-1]]) & ~opens if len(opens) else opens
+        self._opened = bool(opens[-1]) if len(opens) else self._opened
+        return _rows(batch, (opens | second) & (heads["address"] >= 0))
+
+
 class LeaderKeeper(Keeper):
     """The leaders of each bucket of band keys: the first rows with different fingerprints, up to a number.
 

@@ -159,7 +159,10 @@ class MatchReducer(Reducer):
         before = np.concatenate([[in_group], same[:-1]])
         again = np.concatenate([[told], same[:-1] & (address[1:-1] == address[:-2])])
         matched = (same | before) & ~again
-        self._anchors += len(same)
+        # Documents of earlier runs stay as they are: nothing is told to them.
+        new = address[:-1] >= 0
+        matched &= new
+        self._anchors += int(new.sum())
         self._matched += int(matched.sum())
         columns: Columns = {"address": address[:-1], "key": key[:-1]}
         return self.outputs[0].name, batch_of(MATCHED_SCHEMA, columns, matched)
@@ -232,9 +235,11 @@ class WindowReducer(Reducer):
             columns = columns_of(batch, ("address", "key", "key_low", "repeats"))
             opens, _ = groups.heads(columns)
             columns["elsewhere"] = (~opens).astype(np.int64)
+            new = columns["address"] >= 0
             self._windows += int(opens.sum())
-            self._owned_elsewhere += int((~opens).sum())
-            yield self.outputs[0].name, batch_of(OWNED_SCHEMA, columns, ~opens | (columns["repeats"] == 1))
+            self._owned_elsewhere += int((~opens & new).sum())
+            told = new & (~opens | (columns["repeats"] == 1))
+            yield self.outputs[0].name, batch_of(OWNED_SCHEMA, columns, told)
 
     def statistics(self) -> dict[str, int]:
         """Count distinct windows that were sent, and pairs of a document and a window owned elsewhere."""

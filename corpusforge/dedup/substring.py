@@ -11,6 +11,7 @@ place in it. The words of every other place are removed; where such a place over
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import numpy as np
@@ -18,17 +19,17 @@ import numpy.typing as npt
 import pyarrow as pa
 from pydantic import Field
 
+from corpusforge.dedup.against import Against
 from corpusforge.dedup.groups import Columns, joined_columns
+from corpusforge.dedup.keepers import FirstOfKey, FirstTwoOfKey
 from corpusforge.dedup.passages import (
     OWNED_SCHEMA,
     AnchorEmitter,
     MatchReducer,
     WindowEmitter,
     WindowReducer,
-    anchor_spec,
     matched_spec,
     owned_spec,
-    window_spec,
     windows,
 )
 from corpusforge.dedup.priority import PriorityParameters
@@ -75,13 +76,21 @@ class SubstringDedup(MapStep):
     def compile(self, builder: PlanBuilder) -> None:
         """Anchors to their partition and back, windows to theirs and back."""
         parameters: SubstringParameters = self.parameters
-        names = [f"{self.instance}.{part}" for part in ("anchors", "matched", "windows", "owned")]
-        builder.exchange(AnchorEmitter(parameters, anchor_spec(names[0]).name))
-        builder.reduce(names[0], MatchReducer(matched_spec(names[1])))
-        builder.join(names[1])
-        builder.exchange(WindowEmitter(parameters, names[1], window_spec(names[2]).name))
-        builder.reduce(names[2], WindowReducer(owned_spec(names[3])))
-        builder.join(names[3])
+
+        def name(part: str) -> str:
+            return f"{self.instance}.{part}"
+
+        earlier = Against(builder, self)
+        builder.exchange(AnchorEmitter(parameters, name("anchors")))
+        asked = replace(matched_spec(name("asked")), earlier=True)
+        matches = MatchReducer(matched_spec(name("matched")))
+        builder.reduce(name("anchors"), earlier.asking(matches, asked), FirstTwoOfKey())
+        builder.join(name("matched"))
+        builder.exchange(WindowEmitter(parameters, name("matched"), name("windows")))
+        answers = earlier.answers(asked.name, WindowEmitter(parameters, asked.name, name("windows.earlier")))
+        kept = FirstOfKey(("key", "key_low"), ("key", "key_low", "p0"))
+        builder.reduce(name("windows"), WindowReducer(owned_spec(name("owned"))), kept, also=answers)
+        builder.join(name("owned"))
         builder.map(self)
 
     def measure(self, rows: LiveRows) -> Measured:
