@@ -71,7 +71,7 @@ def claim(layout: RunLayout, recipe: Recipe, plan: Plan, shards: Sequence[Shard]
         _compare_recipe(layout, recipe)
         _compare_inputs(layout, before, shards)
         _compare_dumps(layout, before, plan, shards)
-        _compare_contents(layout, before, plan)
+        compare_contents(layout, before, plan, "Use another --output.")
     elif _foreign(layout):
         raise UsageError(f"{layout.root} is not empty and holds no run: use another --output")
     storage.remove_temporary(layout.root)
@@ -178,10 +178,12 @@ def _compare_dumps(layout: RunLayout, before: Mapping[str, Any], plan: Plan, sha
         )
 
 
-def _compare_contents(layout: RunLayout, before: Mapping[str, Any], plan: Plan) -> None:
-    """Raise `UsageError` when a file that was read has other bytes now.
+def compare_contents(layout: RunLayout, before: Mapping[str, Any], plan: Plan, remedy: str) -> None:
+    """Raise `UsageError`, which ends with `remedy`, when a file that was read into the run has other bytes now.
 
-    Only files with another modification time are hashed again: what keeps name, size and time passes unseen.
+    `before`: what the run's directory is bound to. Looked at are files that stages of `plan` have read there. Only
+    those with another modification time are hashed again: what keeps name, size and time passes unseen, and so does
+    what keeps name and size in a store.
     """
     times = before.get("modified", {})
     for stage in plan.stages:
@@ -194,15 +196,15 @@ def _compare_contents(layout: RunLayout, before: Mapping[str, Any], plan: Plan) 
                     for facts in layout.read_manifest(stage.id, shard.index)["value"]["inputs"]
                 }
                 for file in touched:
-                    _compare_content(layout, file, read.get(file.path), shard.index)
+                    _compare_content(layout, file, read.get(file.path), shard.index, remedy)
 
 
 def _time_of(file: SourceFile) -> int:
     return 0 if storage.is_remote(file.url) else storage.modified(file.url)
 
 
-def _compare_content(layout: RunLayout, file: SourceFile, read: Mapping[str, Any] | None, shard: int) -> None:
+def _compare_content(
+    layout: RunLayout, file: SourceFile, read: Mapping[str, Any] | None, shard: int, remedy: str
+) -> None:
     if read is not None and read["bytes"] == file.size and read["sha256"] != file_facts(file)["sha256"]:
-        raise UsageError(
-            f"{file.url} has changed since {layout.root} read it (shard {shard}). Use another --output."
-        )
+        raise UsageError(f"{file.url} has changed since {layout.root} read it (shard {shard}). {remedy}")

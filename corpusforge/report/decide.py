@@ -15,9 +15,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from corpusforge import claim
 from corpusforge.earlier import recorded_against
 from corpusforge.errors import UsageError
 from corpusforge.kills import KILLS_FILE
+from corpusforge.layout import RunLayout
 from corpusforge.listing import list_shards
 from corpusforge.plan import Plan
 from corpusforge.recipe import Recipe
@@ -25,6 +27,11 @@ from corpusforge.run import RunSummary
 
 GIVE_INPUT = "give --input source=PATH as when it was run"
 """What helps where a command takes the old input as an option."""
+
+READ_AGAIN = (
+    "What would be taken over was made of the old file. Bring that back, or begin anew: `corpusforge run` with the "
+    "old recipe.yaml, the inputs and another --output"
+)
 
 
 def recorded_inputs(run: Path, recipe: Recipe, advice: str = GIVE_INPUT) -> dict[str, list[str]]:
@@ -39,10 +46,11 @@ def recorded_inputs(run: Path, recipe: Recipe, advice: str = GIVE_INPUT) -> dict
     generations = recorded.get("generations") or [0] * len(recorded["shards"])
     for (source, files), generation in zip(recorded["shards"], generations):
         dump = found.setdefault(f"{source}@{generation}" if generation else source, [])
-        for path, _ in files:
+        for path, size in files:
             locations = [url for url in urls if url.endswith("/" + path)]
             if len(locations) != 1 or source not in recipe.sources:
                 raise _cannot_tell(run, advice)
+            _look_for(run, locations[0], size, advice)
             dump.append(_pattern(locations[0], path))
     try:
         shards = list_shards(recipe, found, partial=True)
@@ -65,8 +73,17 @@ def recorded_of(run: Path) -> dict[str, Any]:
     return dict(json.loads(location.read_bytes()))
 
 
-def _cannot_tell(run: Path, advice: str) -> UsageError:
-    return UsageError(f"the input of {run} cannot be found again: {advice}")
+def _look_for(run: Path, location: str, size: int, advice: str) -> None:
+    """Raise `UsageError` for a file that is gone or has another size."""
+    file = Path(location)
+    if not file.is_file():
+        raise _cannot_tell(run, advice, f" ({location} is gone)")
+    if file.stat().st_size != size:
+        raise _cannot_tell(run, advice, f" ({location} had {size} bytes and has {file.stat().st_size})")
+
+
+def _cannot_tell(run: Path, advice: str, detail: str = "") -> UsageError:
+    return UsageError(f"the input of {run} cannot be found again{detail}: {advice}")
 
 
 def _pattern(url: str, path: str) -> str:
@@ -87,9 +104,9 @@ def decide(
 
     `on_plan` hears the plan, whether work of an earlier attempt was found, and the number of stages that were taken
     over. `settings`: those of `corpusforge.run.run_recipe`. Raises what that raises, and `UsageError` where `run`
-    holds no stages or is `output`.
+    holds no stages or is `output`, and where a file that it read has other bytes now.
     """
-    recorded_of(run)
+    recorded = recorded_of(run)
     if output.resolve() == run.resolve():
         raise UsageError("decide writes a new run: give another folder as --output")
     kills = run / KILLS_FILE
@@ -99,6 +116,7 @@ def decide(
         shutil.copyfile(kills, output / KILLS_FILE)
 
     def take_over(plan: Plan, resumed: bool) -> None:
+        claim.compare_contents(RunLayout(str(run)), recorded, plan, READ_AGAIN)
         on_plan(plan, resumed, seed(run, output, plan))
 
     settings.setdefault("against", recorded_against(str(run)))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 
 import pytest
+from in_process import fates, here, run_here
 from runs import digests
 
 from corpusforge.errors import UsageError
@@ -79,3 +81,41 @@ def test_what_cannot_be_decided(small_run: Path, tmp_path: Path) -> None:
         recorded_inputs(tmp_path, recipe)
     with pytest.raises(UsageError, match="cleaned away"):
         decide(tmp_path, recipe, {}, tmp_path / "new")
+
+
+FEW = """\
+name: few
+partitions: 2
+error_budget: 1
+sources: {c4: {}}
+steps: [extract, exact_dedup]
+"""
+
+
+def test_input_that_changed_in_place_is_noticed(tmp_path: Path) -> None:
+    """Equal name and size: only the bytes tell, and what was extracted is of the old ones."""
+    path = tmp_path / "dump.jsonl"
+    path.write_text(json.dumps({"text": "one two"}))
+    run = tmp_path / "run"
+    run_here(FEW, {"c4": [str(path)]}, run)
+    recipe = recipe_of(run, "exact_dedup.normalization=whitespace")
+    stamp = path.stat().st_mtime_ns + 5_000_000_000
+    # Written again with the same bytes: nothing is the matter.
+    os.utime(path, ns=(stamp, stamp))
+    with here():
+        decide(run, recipe, recorded_inputs(run, recipe), tmp_path / "same")
+    assert [row["text"] for row in fates(tmp_path / "same").values()] == ["one two"]
+    path.write_text(json.dumps({"text": "six two"}))
+    os.utime(path, ns=(stamp, stamp))
+    with (
+        here(),
+        pytest.raises(UsageError, match=r"dump\.jsonl has changed since .*run read it .*corpusforge run"),
+    ):
+        decide(run, recipe, recorded_inputs(run, recipe), tmp_path / "changed")
+    assert not (tmp_path / "changed" / "documents").exists()
+    path.write_text(json.dumps({"text": "longer than before"}))
+    with pytest.raises(UsageError, match=r"dump\.jsonl had 19 bytes and has 30\): give --input"):
+        recorded_inputs(run, recipe)
+    path.unlink()
+    with pytest.raises(UsageError, match=r"dump\.jsonl is gone\): give --input"):
+        recorded_inputs(run, recipe)

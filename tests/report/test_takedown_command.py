@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -116,3 +117,20 @@ def test_nothing_to_take_down_and_unknown_sources_are_refused() -> None:
     assert [step.instance for step in recipe.steps][:2] == ["extract", "takedown"]
     again = takedown_recipe(recipe.to_yaml(), None, None, ["c4"])
     assert [step.instance for step in again.steps][:3] == ["extract", "takedown_2", "takedown"]
+
+
+def test_input_that_changed_in_place_is_noticed(tmp_path: Path) -> None:
+    path = tmp_path / "dump.jsonl"
+    path.write_text(json.dumps({"url": "http://bad.example/", "text": "one"}))
+    run_here(RECIPE, {"c4": [str(path)]}, tmp_path / "run")
+    path.write_text(json.dumps({"url": "http://bad.example/", "text": "two"}))
+    stamp = path.stat().st_mtime_ns + 5_000_000_000
+    os.utime(path, ns=(stamp, stamp))
+    listed = tmp_path / "domains.txt"
+    listed.write_text("bad.example")
+    with here():
+        done = CliRunner().invoke(
+            APP, [str(tmp_path / "run"), "--domains", str(listed), "--output", str(tmp_path / "new")]
+        )
+    assert isinstance(done.exception, UsageError)
+    assert "dump.jsonl has changed since" in str(done.exception)
