@@ -52,7 +52,33 @@ def sorted_batch(spec: ExchangeSpec, batch: pa.RecordBatch) -> pa.RecordBatch:
     if batch.num_rows < 2:
         return batch
     keys = [batch.column(name).to_numpy(zero_copy_only=False) for name in reversed(spec.order)]
-    return batch.take(pa.array(np.lexsort(keys)))
+    return taken(batch, np.lexsort(keys))
+
+
+def taken(batch: pa.RecordBatch, rows: npt.NDArray[np.int64]) -> pa.RecordBatch:
+    """The given rows of a batch; lists of hashes are copied as wholes, which Arrow does value by value."""
+    lists = [index for index, field in enumerate(batch.schema) if field.type == pa.list_(pa.uint64())]
+    if not lists:
+        return batch.take(pa.array(rows))
+    from corpusforge.kernels.lists import gather_lists
+
+    order = pa.array(rows)
+    columns = []
+    for index, column in enumerate(batch.columns):
+        if index not in lists or column.null_count:
+            columns.append(column.take(order))
+            continue
+        ends = column.offsets.to_numpy().astype(np.int64)
+        offsets, values = gather_lists(column.values.to_numpy(), ends[rows], np.diff(ends)[rows])
+        columns.append(list_array(offsets, values))
+    return pa.RecordBatch.from_arrays(columns, schema=batch.schema)
+
+
+def list_array(offsets: npt.NDArray[np.int64], values: npt.NDArray[np.uint64]) -> pa.Array:
+    """Lists of hashes from offsets int64[n + 1] and values uint64. Raises `OverflowError` for 2^31 values."""
+    if offsets[-1] >= 2**31:
+        raise OverflowError(f"lists of {offsets[-1]} hashes do not fit one batch")
+    return pa.ListArray.from_arrays(pa.array(offsets.astype(np.int32)), pa.array(values, pa.uint64()))
 
 
 def _slices(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
@@ -117,7 +143,7 @@ class RunBuilder:
         numbers = partition_numbers(self.spec, batch, self.partitions)
         keys = [batch.column(name).to_numpy(zero_copy_only=False) for name in reversed(self.spec.order)]
         order = np.lexsort([*keys, numbers])
-        batch = batch.take(pa.array(order))
+        batch = taken(batch, order)
         numbers = numbers[order]
         present, starts = np.unique(numbers, return_index=True)
         ends = np.append(starts[1:], len(numbers))

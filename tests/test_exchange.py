@@ -103,3 +103,13 @@ def test_columns_outside_the_schema_are_an_error():
     builder = RunBuilder(SPEC, 2, 1 << 20)
     with pytest.raises((KeyError, ValueError)):
         builder.add(pa.RecordBatch.from_pylist([{"key": 1}]))
+
+
+@given(st.lists(st.one_of(st.none(), st.lists(st.integers(0, 2**64 - 1), max_size=4)), max_size=8), st.data())
+def test_rows_with_lists_are_taken_as_arrow_takes_them(lists, data):
+    schema = pa.schema([("number", pa.int64()), ("hashes", pa.list_(pa.uint64()))])
+    batch = pa.RecordBatch.from_pydict({"number": range(len(lists)), "hashes": lists}, schema=schema)
+    batch = batch.slice(data.draw(st.integers(0, len(lists))))
+    rows = data.draw(st.lists(st.integers(0, batch.num_rows - 1), max_size=12)) if batch.num_rows else []
+    rows = np.array(rows, np.int64)
+    assert exchange.taken(batch, rows).equals(batch.take(pa.array(rows)))

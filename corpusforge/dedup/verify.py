@@ -15,7 +15,9 @@ from corpusforge.dedup.groups import Columns, columns_of, joined_columns
 from corpusforge.dedup.priority import PRIORITY, PRIORITY_FIELDS, priority_columns
 from corpusforge.dedup.shingling import shingles_of
 from corpusforge.dedup.stars import EDGE, IDENTICAL, LEADER, MEMBER, SAMPLED, edges_and_markers
+from corpusforge.exchange import list_array
 from corpusforge.kernels.jaccard import overlaps
+from corpusforge.kernels.lists import gather_lists
 from corpusforge.kernels.shingles import distinct_shingles
 from corpusforge.operations import Emitter, ExchangeSpec, Reducer
 from corpusforge.step import RATIO, LiveRows, fixed_ratio
@@ -93,11 +95,10 @@ class SetEmitter(Emitter):
 
 def _take_lists(offsets: Int64, values: UInt64, owner: Int64, sizes: Int64) -> pa.Array:
     """Repeat lists: row i is the first ``sizes[i]`` values of list ``owner[i]``."""
-    ends = np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes)])
-    if ends[-1] >= 2**31:
+    total = int(sizes.sum())
+    if total >= 2**31:
         raise OverflowError("shingle sets of one batch exceed 2^31 values: lower comparison_budget")
-    source = np.repeat(offsets[owner] - ends[:-1], sizes) + np.arange(ends[-1])
-    return pa.ListArray.from_arrays(pa.array(ends.astype(np.int32)), pa.array(values[source], pa.uint64()))
+    return list_array(*gather_lists(values, offsets[owner], sizes))
 
 
 class VerifyReducer(Reducer):
