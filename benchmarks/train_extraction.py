@@ -67,7 +67,7 @@ class Sample:
         shares = aligned(words, _words(gold))
         labels = (shares >= 0.5).astype(float)
         weights = np.sqrt([len(one) for one in words]) + 0.3
-        weights *= WEIGHT[self.page.collection] * len(words) ** 0.5 / weights.sum()
+        weights *= WEIGHT[self.page.collection] * len(words) / weights.sum()
         for k, text in enumerate(self.texts):
             joined = " ".join(text.split())
             for segment_list, label in ((self.page.kept, 1.0), (self.page.dropped, 0.0)):
@@ -122,8 +122,15 @@ def logits(model: Any, table: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:
     return np.where(early < HOPELESS, early, whole).astype(np.int64)
 
 
+def site(page: Page) -> str:
+    """What tells a page's site: its domain; for readability-50 the page's name without its number ("nytimes-1")."""
+    if page.collection != "readability-50":
+        return domain(page.url)
+    return page.url.split("/")[4].rstrip("0123456789").rstrip("-")
+
+
 def cross_validate(samples: Sequence[Sample]) -> None:
-    keys = [s.page.url if s.page.collection == "readability-50" else domain(s.page.url) for s in samples]
+    keys = [site(sample.page) for sample in samples]
     folds = [hashlib.sha256(f"fold {key}".encode()).digest()[0] % FOLDS for key in keys]
     scores: dict[int, npt.NDArray[np.int64]] = {}
     for fold in range(FOLDS):

@@ -8,6 +8,7 @@ How the trees were grown: `benchmarks/train_extraction.py`.
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -19,8 +20,10 @@ from corpusforge.extract.html import clean_text
 from corpusforge.extract.metadata import page_date, page_language, page_title
 from corpusforge.kernels.html_blocks import Walked
 from corpusforge.kernels.html_features import FEATURES, block_features
-from corpusforge.kernels.html_layout import CHARACTERS, LINKED, PREFORMATTED
+from corpusforge.kernels.html_layout import BEGIN, CHARACTERS, END, LINKED, PREFORMATTED
 from corpusforge.kernels.html_trees import join_blocks, score_trees
+
+_BULLET = re.compile(r"^(?:[-•‣◦*]|\d{1,4}\.) ")
 
 PARAGRAPH = 80
 """Code points outside of links from which a block may be a paragraph."""
@@ -96,13 +99,39 @@ def keep_blocks(walked: Walked, title: str, model: Model) -> npt.NDArray[np.bool
     return choose_blocks(walked.blocks, scores, model.threshold, model.margin, model.least)
 
 
+def text_lines(text: str) -> frozenset[str]:
+    """Lines of a text with single spaces, without the bullets and numbers that Resiliparse gives to items of lists."""
+    lines = (_BULLET.sub("", " ".join(line.split())) for line in text.splitlines())
+    return frozenset(line for line in lines if line)
+
+
+def blocks_among(walked: Walked, lines: frozenset[str]) -> npt.NDArray[np.bool_]:
+    """Tell which blocks consist of such lines, bool[b]."""
+    data = bytes(walked.text)
+    found = np.zeros(len(walked.blocks), np.bool_)
+    for k, (begin, end) in enumerate(walked.blocks[:, (BEGIN, END)].tolist()):
+        own = text_lines(data[begin:end].decode("utf-8", "replace"))
+        found[k] = bool(own) and own <= lines
+    return found
+
+
 def extract_blocks(
-    page: bytes, walked: Walked, main_content: bool, bullets: bool, url: str | None = None
+    page: bytes,
+    walked: Walked,
+    main_content: bool,
+    bullets: bool,
+    url: str | None = None,
+    others: str = "",
 ) -> Extracted:
-    """Take text, title, date and language of a page in UTF-8 that was walked over."""
+    """Take text, title, date and language of a page in UTF-8 that was walked over.
+
+    Blocks whose lines stand in `others`, another extractor's text of the page, are main content too.
+    """
     title = page_title(page, walked.marks)
     every = np.ones(len(walked.blocks), np.bool_)
     kept = keep_blocks(walked, title, block_model()) if main_content else every
+    if others and main_content:
+        kept |= blocks_among(walked, text_lines(others))
     text = bytes(join_blocks(walked.text, walked.blocks, walked.elements, kept, bullets)).decode(
         "utf-8", "replace"
     )

@@ -48,8 +48,9 @@ class Page(NamedTuple):
 class Options(StepParameters):
     """Which extractor takes what of a page."""
 
-    extractor: Literal["blocks", "resiliparse", "trafilatura"] = "resiliparse"
-    """`blocks`: this package's own, in one pass without a tree; see `corpusforge.extract.blocks`."""
+    extractor: Literal["blocks", "resiliparse", "trafilatura", "union"] = "resiliparse"
+    """`blocks`: this package's own, in one pass without a tree; see `corpusforge.extract.blocks`. `union`: its blocks,
+    and those that Resiliparse takes for main content too."""
     main_content: bool = True
     """Keep the main content only; trafilatura: favour precision."""
     whole_page_fallback: bool = True

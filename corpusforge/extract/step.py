@@ -59,7 +59,7 @@ class Extract(MapStep):
 
     name = "extract"
     version: ClassVar[int] = 2
-    summary = "Extract text from HTML (blocks, Resiliparse or Trafilatura) or decode plain text"
+    summary = "Extract text from HTML (blocks, Resiliparse, both or Trafilatura) or decode plain text"
     Parameters = Parameters
     signals: ClassVar[Sequence[Signal]] = (
         Signal("html_bytes", description="bytes of the payload"),
@@ -90,7 +90,7 @@ class Extract(MapStep):
     def open(self, context: RunContext) -> None:
         """Prepare the extractor."""
         self._heartbeat = context.heartbeat
-        self._by_blocks = self.parameters.extractor == "blocks"
+        self._by_blocks = self.parameters.extractor in ("blocks", "union")
         if self._by_blocks:
             block_model()
         self._extract = self._extractor()
@@ -99,6 +99,10 @@ class Extract(MapStep):
         parameters: Parameters = self.parameters
         if parameters.extractor == "trafilatura":
             return trafilatura_extractor(self.name, parameters)
+        if parameters.extractor == "union":
+            # Its lines are compared with blocks: nothing is added to them, and no page stands in for an article.
+            plain = {"preserve_formatting": True, "whole_page_fallback": False, "links": False}
+            parameters = parameters.model_copy(update=plain)
         return lambda html: html_to_text(html, parameters)
 
     def measure(self, rows: LiveRows) -> Measured:
@@ -181,7 +185,12 @@ class Extract(MapStep):
         parameters: Parameters = self.parameters
         walked = walk_page(html, self.parameters)
         page.nodes, page.depth = walked.shape.nodes, walked.shape.depth
-        extracted = extract_blocks(html, walked, parameters.main_content, parameters.list_bullets, url)
+        others = ""
+        if parameters.extractor == "union" and parameters.main_content:
+            others = self._extract(html.decode("utf-8")).text
+        extracted = extract_blocks(
+            html, walked, parameters.main_content, parameters.list_bullets, url, others
+        )
         if parameters.main_content and parameters.whole_page_fallback and not extracted.text:
             extracted = extract_blocks(html, walked, False, parameters.list_bullets, url)
             page.fell_back = bool(extracted.text)

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import types
 
+from corpusforge.kernels.html_groups import GROUPS, group_features
 from corpusforge.kernels.html_hints import HINTS, words_mask
 from corpusforge.kernels.html_layout import (
     BEGIN,
@@ -81,12 +82,14 @@ NEIGHBOUR = ("characters", "linked", "tag", "clauses", "common ancestor")
 CONTAINER = ("characters", "linked", "paragraphs", "blocks")
 MAIN = ("inside", "levels", "share", "before", "after", "place", "linked", "paragraphs")
 _CONTAINERS = 4
+_GROUPS = len(GROUPS)
 
 FEATURES: tuple[str, ...] = (
     *OWN,
     *(f"neighbour {side} {name}" for side in (-3, -2, -1, 1, 2, 3) for name in NEIGHBOUR),
     *(f"container {level} {name}" for level in range(_CONTAINERS) for name in CONTAINER),
     *(f"main {name}" for name in MAIN),
+    *GROUPS,
     *(f"text hints {hint}" for hint in HINTS),
     *(f"levels to {hint}" for hint in HINTS),
     *(f"share of {hint}" for hint in HINTS),
@@ -367,6 +370,7 @@ def _features(
     sums = _sums(blocks, elements)
     _own(text, blocks, elements, sums, title, table)
     _around(blocks, elements, sums, table)
+    group_features(blocks, elements, table, columns - 3 * _HINTS - _GROUPS)
     _hints(text, blocks, elements, sums, table, columns - 3 * _HINTS)
     return table
 

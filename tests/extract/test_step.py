@@ -201,6 +201,23 @@ def test_blocks() -> None:
     assert measured.signals["title"].to_pylist() == ["T", None, None]
 
 
+def test_union_holds_what_either_extractor_takes_for_content() -> None:
+    sentence = "Ein Satz des Artikels, der lang genug ist, um einer zu sein. "
+    answer = "Da widerspreche ich, denn so war es nicht."
+    page = f"<title>T</title><nav><a href=x>Start</a></nav><article><p>{sentence * 8}</p>"
+    page += f"</article><div class=comments id=comments><h3>Kommentare</h3><p>{answer}</p></div>"
+    payloads = [(page.encode(), "text/html", None)]
+    texts = {
+        name: measure(payloads, extractor=name).columns["text"][0].as_py()
+        for name in ("blocks", "resiliparse", "union")
+    }
+    assert answer not in texts["blocks"]
+    assert answer in texts["resiliparse"]
+    assert answer in texts["union"]
+    assert texts["union"].count(sentence * 7) == 1
+    assert "Start" not in texts["union"]
+
+
 def test_real_pages_by_blocks(shared_data: Path) -> None:
     """What people marked as the article is found, and little else; the tuning pages are among these."""
     folder = shared_data / "commoncrawl"
