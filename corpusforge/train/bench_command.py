@@ -236,7 +236,7 @@ def _guard(
         raise UsageError(f"--guard is one of {', '.join(GUARDS)}, not {name!r}")
     if len(specs) != 1:
         raise UsageError("a guard takes one corpus, of clean text")
-    result = run_guard(name, specs[0], panel, progress, **plan)
+    result = run_guard(name, specs[0], panel, progress, keep=output / "guard-runs", **plan)
     path = output / f"guard-{name}.json"
     storage.commit_bytes(str(path), dump_json(result))
     out = Console()
