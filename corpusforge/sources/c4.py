@@ -12,17 +12,13 @@ from datetime import UTC, datetime
 from typing import Any, BinaryIO, ClassVar
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 from pydantic import Field
 
 from corpusforge.sources.base import Damaged, Record, Skipped, Source, SourceFile
 from corpusforge.sources.decompress import DECOMPRESSION_ERRORS, bounded_lines, decompressed
 from corpusforge.sources.json_values import json_value
+from corpusforge.sources.parquet import MAGIC, ParquetRows
 from corpusforge.step import StepParameters
-
-PARQUET_MAGIC = b"PAR1"
-PARQUET_ROWS = 256
-"""Rows of a Parquet file that are decoded at once."""
 
 
 class Parameters(StepParameters):
@@ -34,7 +30,9 @@ class Parameters(StepParameters):
     id: str | None = Field(None, description="column of the publisher's own id; null: file and row")
     license: str | None = Field(None, description="column of the licence")
     keep: list[str] = Field(default_factory=list, description="further columns to keep in `meta`")
-    max_line_bytes: int = Field(64 << 20, gt=0, description="a longer JSON line is given up")
+    max_line_bytes: int = Field(
+        64 << 20, gt=0, description="a longer JSON line, or row of Parquet, is given up"
+    )
 
 
 class C4(Source):
@@ -56,7 +54,7 @@ class C4(Source):
         """Iterate rows in the file's order; a bad line or row group costs itself."""
         head = stream.read(4)
         stream.seek(0)
-        yield from self._parquet(file, stream) if head == PARQUET_MAGIC else self._lines(file, stream)
+        yield from self._parquet(file, stream) if head == MAGIC else self._lines(file, stream)
 
     def _lines(self, file: SourceFile, stream: BinaryIO) -> Iterator[Record | Skipped | Damaged]:
         done = 0
@@ -91,35 +89,27 @@ class C4(Source):
 
     def _parquet(self, file: SourceFile, stream: BinaryIO) -> Iterator[Record | Skipped | Damaged]:
         try:
-            parquet = pq.ParquetFile(stream)
+            parquet = ParquetRows(file, stream, self.parameters.max_line_bytes)
         except (pa.ArrowException, OSError) as error:
             yield Damaged(file.path, "bad_parquet", str(error)[:300], file.size)
             return
-        names = set(parquet.schema_arrow.names)
+        names = set(parquet.names)
         wanted = [name if name in names else name.partition(".")[0] for name in self._columns()]
         wanted = [name for name in dict.fromkeys(wanted) if name in names]
         if not names & {self.parameters.text, self.parameters.text.partition(".")[0]}:
-            found = ", ".join(parquet.schema_arrow.names)
+            found = ", ".join(parquet.names)[:300]
             yield Damaged(
                 file.path, "no_text_column", f"{self.parameters.text!r} is not among {found}", file.size
             )
             return
-        number = 0
-        for group in range(parquet.num_row_groups):
-            rows = parquet.metadata.row_group(group).num_rows
-            try:
-                for batch in parquet.iter_batches(
-                    PARQUET_ROWS, row_groups=[group], columns=wanted, use_threads=False
-                ):
-                    for row in batch.to_pylist():
-                        text = column_of(row, self.parameters.text)
-                        size = len(text.encode("utf-8", "replace")) if isinstance(text, str) else 0
-                        yield self._of_row(f"{file.path}#{number}", row, size)
-                        number += 1
-                        rows -= 1
-            except (pa.ArrowException, OSError) as error:
-                yield Damaged(f"{file.path}#{number}", "bad_row_group", f"{rows} rows lost: {error}"[:300], 0)
-                number += rows
+        for item in parquet.rows(wanted):
+            if isinstance(item, Damaged):
+                yield item
+                continue
+            locator, row = item
+            text = column_of(row, self.parameters.text)
+            size = len(text.encode("utf-8", "replace")) if isinstance(text, str) else 0
+            yield self._of_row(locator, row, size)
 
     def _columns(self) -> list[str]:
         parameters = self.parameters

@@ -14,12 +14,11 @@ from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from corpusforge.sources import licenses
 from corpusforge.sources.base import Damaged, Skipped, SourceFile
-from corpusforge.sources.c4 import PARQUET_MAGIC
 from corpusforge.sources.decompress import DECOMPRESSION_ERRORS, bounded_lines, decompressed
+from corpusforge.sources.parquet import MAGIC, ParquetRows
 
 _COLUMNS = {
     "content": ("content", "text"),
@@ -33,9 +32,6 @@ _COLUMNS = {
     "binary": ("binary",),
 }
 """What a row holds, and the columns that may hold it, the first that is there before others."""
-
-ROWS = 64
-"""Rows of a Parquet file that are decoded at once: a file can be large."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +55,7 @@ def export_rows(
     """Iterate rows in the file's order; a bad line or row group costs itself."""
     head = stream.read(4)
     stream.seek(0)
-    yield from _parquet(file, stream) if head == PARQUET_MAGIC else _lines(file, stream, max_row_bytes)
+    yield from (_parquet if head == MAGIC else _lines)(file, stream, max_row_bytes)
 
 
 def _lines(file: SourceFile, stream: BinaryIO, limit: int) -> Iterator[ExportedFile | Skipped | Damaged]:
@@ -92,31 +88,25 @@ def _of_json(locator: str, data: bytes, size: int) -> ExportedFile | Skipped | D
     return _of_row(locator, row, size)
 
 
-def _parquet(file: SourceFile, stream: BinaryIO) -> Iterator[ExportedFile | Skipped | Damaged]:
+def _parquet(file: SourceFile, stream: BinaryIO, limit: int) -> Iterator[ExportedFile | Skipped | Damaged]:
     try:
-        parquet = pq.ParquetFile(stream)
-        names = set(parquet.schema_arrow.names)
+        parquet = ParquetRows(file, stream, limit)
     except (pa.ArrowException, OSError) as error:
         yield Damaged(file.path, "bad_parquet", str(error)[:300], file.size)
         return
+    names = set(parquet.names)
     wanted = [column for columns in _COLUMNS.values() for column in columns if column in names]
     if names.isdisjoint(_COLUMNS["content"]):
         yield Damaged(file.path, "no_content_column", f"columns: {', '.join(sorted(names))}"[:300], file.size)
         return
-    number = 0
-    for group in range(parquet.num_row_groups):
-        rows = parquet.metadata.row_group(group).num_rows
-        try:
-            for batch in parquet.iter_batches(ROWS, row_groups=[group], columns=wanted, use_threads=False):
-                for row in batch.to_pylist():
-                    content = _first(row, "content")
-                    size = len(content.encode("utf-8", "replace")) if isinstance(content, str) else 0
-                    yield _of_row(f"{file.path}#{number}", row, size)
-                    number += 1
-                    rows -= 1
-        except (pa.ArrowException, OSError) as error:
-            yield Damaged(f"{file.path}#{number}", "bad_row_group", f"{rows} rows lost: {error}"[:300], 0)
-            number += rows
+    for item in parquet.rows(wanted):
+        if isinstance(item, Damaged):
+            yield item
+            continue
+        locator, row = item
+        content = _first(row, "content")
+        size = len(content.encode("utf-8", "replace")) if isinstance(content, str) else 0
+        yield _of_row(locator, row, size)
 
 
 def _of_row(locator: str, row: Mapping[str, Any], size: int) -> ExportedFile | Skipped | Damaged:

@@ -86,7 +86,9 @@ class Parameters(StepParameters):
         description="parts of a path in a tree that name the repository: 2 for owner/name, 0 for one repository",
     )
     max_file_bytes: int = Field(1 << 20, gt=0, description="a longer file is left out")
-    max_row_bytes: int = Field(16 << 20, gt=0, description="a longer JSON line of an export is given up")
+    max_row_bytes: int = Field(
+        16 << 20, gt=0, description="a longer JSON line, or row of Parquet, of an export is given up"
+    )
     max_files: int = Field(200_000, gt=0, description="members of one archive; the rest is given up")
     max_archive_bytes: int = Field(
         4 << 30, gt=0, description="unpacked bytes of one archive; the rest is given up"
