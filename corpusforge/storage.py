@@ -26,6 +26,9 @@ from corpusforge.redaction import redacted
 HELD_BYTES = 1 << 20
 """What a file on its way to a store holds in memory; more goes to an unnamed temporary file."""
 
+READ_BUFFER = 1 << 16
+"""Bytes read at once of a local file: lines of JSON are often longer than Python's default of 8192."""
+
 
 def is_remote(location: str) -> bool:
     """Whether a location is a URL of some store rather than a path of this machine."""
@@ -65,7 +68,7 @@ def open_read(location: str, size: int | None = None) -> BinaryIO:
     """
     if is_remote(location):
         return open_object(location, size)
-    return _local(location).open("rb")
+    return _local(location).open("rb", READ_BUFFER)
 
 
 def read_bytes(location: str) -> bytes:

@@ -89,7 +89,7 @@ class Batch:
             texts = Texts(np.zeros(0, np.uint8), np.zeros(len(numbers) + 1, np.int64))
         else:
             texts = self.views.text(view).take(numbers)
-        chosen = pa.array(numbers)
+        chosen = pa.array(numbers) if len(numbers) < self.size else None
         return LiveRows(
             texts,
             _Taken({**self.columns, **self.extra}, chosen),
@@ -101,14 +101,15 @@ class Batch:
 
 
 class _Taken(Mapping[str, pa.Array]):
-    """Columns of some rows, taken when asked for."""
+    """Columns of some rows, taken when asked for; None: of all rows, which are not copied."""
 
-    def __init__(self, columns: Mapping[str, pa.Array], rows: pa.Array) -> None:
+    def __init__(self, columns: Mapping[str, pa.Array], rows: pa.Array | None) -> None:
         self._columns = columns
         self._rows = rows
 
     def __getitem__(self, name: str) -> pa.Array:
-        return self._columns[name].take(self._rows)
+        column = self._columns[name]
+        return column if self._rows is None else column.take(self._rows)
 
     def __iter__(self) -> Any:
         return iter(self._columns)

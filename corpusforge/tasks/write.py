@@ -95,9 +95,9 @@ class WriteBody(Body):
                 counts = _counts(written, sources[row])
                 counts[kind] += 1
         table = _projected(batch, kept_writer.schema)
-        for row, size in zip(kept, table.column("text").take(pa.array(kept)).cast(pa.large_binary())):
-            counts = _counts(written, sources[row])
-            counts["document_bytes"] += len(size.as_py()) if size.is_valid else 0
+        sizes = pc.binary_length(table.column("text")).fill_null(0).to_numpy(zero_copy_only=False)
+        for row, size in zip(kept.tolist(), sizes[kept].tolist()):
+            _counts(written, sources[row])["document_bytes"] += size
         _write(kept_writer, table, kept)
         dropped = self._sampled(batch, dropped, task.plan.seed)
         verdicts = pa.array(batch.verdicts, pa.string())
