@@ -2,7 +2,9 @@
 
 JSON lines, plain or compressed (``RS_2015-01.zst``, ``RC_2015-01.zst``; https://arxiv.org/abs/2001.08435). A submission
 has id, title, selftext, a comment id, link_id ("t3_" and the submission's id), parent_id ("t3_…" or "t1_…") and body;
-both have author, score, subreddit and created_utc. Speakers are numbered, their names are left out.
+both have author, score, subreddit and created_utc. Types of all months from 2005 on are
+those of https://github.com/ArthurHeitmann/arctic_shift/tree/master/schemas: a score may be null, created_utc a number
+or a string, and a submission may have no author or subreddit. Speakers are numbered, their names are left out.
 """
 
 from __future__ import annotations
@@ -70,7 +72,11 @@ class _Node:
 
 
 class Dialogue(GroupingSource):
-    """Reads submissions and comments, and makes conversations of a submission's reply tree."""
+    """Reads submissions and comments, and makes conversations of a submission's reply tree.
+
+    Fields and their types were held against the published schemas of the dumps from 2005 on. No dump itself was at
+    hand: this source was tested on files made in their layout, and on no real ones.
+    """
 
     name = "dialogue"
     summary = "Reddit submissions and comments (Pushshift): the best replies of each tree as a conversation"
@@ -115,7 +121,8 @@ class Dialogue(GroupingSource):
             return Damaged(locator, "bad_json", f"{type(error).__name__}: {error}"[:300], size)
         if not isinstance(row, dict):
             return Damaged(locator, "bad_json", f"a row is an object, not {type(row).__name__}", size)
-        own, author, score = row.get("id"), row.get("author"), row.get("score", 1)
+        own, author, score = row.get("id"), row.get("author"), row.get("score")
+        score = 1 if score is None else score  # not known, or not shown: what every post begins with
         is_comment = "body" in row
         tree = str(row.get("link_id", "")).removeprefix(SUBMISSION) if is_comment else own
         if not (
@@ -159,8 +166,10 @@ class Dialogue(GroupingSource):
 
     def _left_out(self, author: str, text: str, score: int, row: Mapping[str, Any]) -> str | None:
         """Why a post takes no part in any conversation, if so."""
-        if author.lower() in _DELETED or text.strip().lower() in _DELETED:
+        if author.lower() in _DELETED or text.strip().lower() in _DELETED or _deleted_later(row):
             return "deleted"
+        if row.get("promoted") is True:
+            return "promoted"
         if author in self.parameters.bots or _BOT_NAME.search(author[:50]) or _BOT_TEXT.search(text[:20_000]):
             return "bot"
         if row.get("over_18") is True and not self.parameters.keep_over_18:
@@ -230,6 +239,13 @@ class Dialogue(GroupingSource):
             node.next = min(below, key=lambda child: (-nodes[child].best, nodes[child].order), default=None)
             node.best = node.score + (nodes[node.next].best if node.next is not None else 0)
         return sorted(roots, key=lambda name: (-nodes[name].best, nodes[name].order))
+
+
+def _deleted_later(row: Mapping[str, Any]) -> bool:
+    """Whether a post was taken back whose text the dump still has."""
+    about = row.get("_meta")
+    deleted = isinstance(about, Mapping) and about.get("was_deleted_later") is True
+    return deleted or isinstance(row.get("removed_by_category"), str)
 
 
 def _is_identity(value: Any) -> bool:

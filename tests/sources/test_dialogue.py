@@ -112,6 +112,26 @@ def test_bots_deleted_and_marked_posts_are_left_out():
     assert sum(item.size for item in found) == len(packed(rows))
 
 
+def test_what_the_schemas_of_single_months_allow():
+    """No author (2005), a null score, times as numbers or strings, advertisements, posts taken back later."""
+    rows = [
+        submission(author=None),
+        submission("ab", score=None, created_utc=1420070400.0),
+        submission("ac", promoted=True),
+        submission("ad", removed_by_category="moderator"),
+        submission("ae", removed_by_category=None, promoted=None, subreddit=None),
+        comment("b", "t3_ab", score=None, _meta={"retrieved_2nd_on": 5}),
+        comment("c", "t3_ab", _meta={"was_deleted_later": True}),
+    ]
+    found = read(packed(rows))
+    assert [getattr(item, "kind", "record") for item in found] == [
+        *("deleted", "record", "promoted", "deleted", "record", "record", "deleted"),
+    ]
+    assert {item.meta["score"] for item in found if isinstance(item, Record)} == {1, 10}
+    assert found[1].date == "2015-01-01T00:00:00Z"
+    assert [item.kind for item in read(packed([comment("b", "t3_aa", score="3")]))] == ["no_post"]
+
+
 def test_circles_orphans_and_repeated_ids_are_never_followed():
     rows = [
         submission(),
