@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 import zstandard
 
 from corpusforge.errors import UsageError
+from corpusforge.sources.decompress import ZstdFrames
 
 MAXIMUM_LINE = 64 << 20
 """Bytes of one line of input; a longer one is skipped and counted."""
@@ -121,6 +122,5 @@ def _open(path: Path) -> BinaryIO:
     if path.suffix == ".gz":
         return io.BufferedReader(gzip.open(path, "rb"))
     if path.suffix == ".zst":
-        stream = zstandard.ZstdDecompressor().stream_reader(path.open("rb"), read_across_frames=True)
-        return io.BufferedReader(stream)
+        return io.BufferedReader(ZstdFrames(path.open("rb")))
     return path.open("rb")

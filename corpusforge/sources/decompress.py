@@ -9,7 +9,7 @@ import lzma
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 import zstandard
 
@@ -17,6 +17,9 @@ from corpusforge.sources.containers import MAXIMUM_WINDOW
 
 PIECE = 1 << 16
 """Bytes read at once while the rest of an overlong line is passed over."""
+
+FRAME_PIECE = 1 << 11
+"""Compressed bytes that are handed to Zstandard at once; they make 64 MiB at the very most."""
 
 DECOMPRESSION_ERRORS = (EOFError, gzip.BadGzipFile, zlib.error, lzma.LZMAError, zstandard.ZstdError)
 """What reading a damaged compressed stream raises, besides `OSError` with the text of bz2."""
@@ -34,14 +37,56 @@ def decompressed(stream: BinaryIO) -> BinaryIO:
     if magic.startswith(b"\x1f\x8b"):
         return cast(BinaryIO, gzip.GzipFile(fileobj=buffered))
     if magic.startswith(b"\x28\xb5\x2f\xfd"):
-        decompressor = zstandard.ZstdDecompressor(max_window_size=MAXIMUM_WINDOW)
-        reader = decompressor.stream_reader(buffered, read_across_frames=True)
-        return cast(BinaryIO, io.BufferedReader(reader))
+        return cast(BinaryIO, io.BufferedReader(ZstdFrames(buffered)))
     if magic.startswith(b"BZh"):
         return cast(BinaryIO, bz2.BZ2File(buffered))
     if magic.startswith(b"\xfd7zXZ"):
         return cast(BinaryIO, lzma.LZMAFile(buffered))
     return cast(BinaryIO, buffered)
+
+
+class ZstdFrames(io.RawIOBase):
+    """Zstandard frames in a row as one stream of bytes; one that was cut off is an `EOFError`.
+
+    The library's own reader ends at a cut without a word. Of the compressed bytes so few are read at once that what
+    they hold stays small: a block of four bytes can make 128 KiB.
+    """
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self._decompressor = zstandard.ZstdDecompressor(max_window_size=MAXIMUM_WINDOW)
+        self._frame: Any = None
+        self._compressed = b""
+        self._plain = memoryview(b"")
+
+    def readable(self) -> bool:
+        """Yes."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill `buffer` as far as one piece goes; 0 at the end. Raises `EOFError` and `zstandard.ZstdError`."""
+        view = memoryview(buffer).cast("B")
+        while not self._plain:
+            data = self._compressed or self._stream.read(FRAME_PIECE)
+            self._compressed = b""
+            if not data:
+                if self._frame is not None:
+                    raise EOFError("a Zstandard frame is cut off")
+                return 0
+            frame = self._frame or self._decompressor.decompressobj()
+            self._frame = frame
+            self._plain = memoryview(frame.decompress(data))
+            if frame.eof:
+                self._frame, self._compressed = None, frame.unused_data
+        size = min(len(view), len(self._plain))
+        view[:size] = self._plain[:size]
+        self._plain = self._plain[size:]
+        return size
+
+    def close(self) -> None:
+        """Close the compressed stream, too."""
+        self._stream.close()
+        super().close()
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import io
 import json
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +20,7 @@ import zstandard
 
 from corpusforge.document import document_id, text_hash
 from corpusforge.errors import UsageError
+from corpusforge.sources.decompress import ZstdFrames
 
 IdBytes = npt.NDArray[np.uint8]
 Int64 = npt.NDArray[np.int64]
@@ -147,13 +149,22 @@ def open_stream(path: Path) -> BinaryIO:
     if path.suffix == ".gz":
         return io.BufferedReader(gzip.open(path, "rb"))
     if path.suffix == ".zst":
-        stream = zstandard.ZstdDecompressor().stream_reader(path.open("rb"), read_across_frames=True)
-        return io.BufferedReader(stream)
+        return io.BufferedReader(ZstdFrames(path.open("rb")))
     return path.open("rb")
 
 
 def read_json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any] | None]]:
-    """Number (from 1) and object of each line that is not blank; None for what is no object, or too long."""
+    """Number (from 1) and object of each line that is not blank; None for what is no object, or too long.
+
+    Raises `UsageError` for a file that cannot be read, or not to its end.
+    """
+    try:
+        yield from _lines(path)
+    except (OSError, EOFError, zlib.error, zstandard.ZstdError) as error:
+        raise UsageError(f"cannot read {path}: {error}") from error
+
+
+def _lines(path: Path) -> Iterator[tuple[int, dict[str, Any] | None]]:
     with open_stream(path) as stream:
         number = 0
         while line := stream.readline(MAXIMUM_LINE + 1):

@@ -63,6 +63,11 @@ def test_a_damaged_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"x\.jsonl\.gz"):
         index(open_corpus(str(tmp_path)))
     (tmp_path / "x.jsonl.gz").unlink()
+    packed = zstandard.ZstdCompressor().compress(lines(*[{"text": "x" * 50}] * 50))
+    (tmp_path / "x.jsonl.zst").write_bytes(packed[:-1])
+    with pytest.raises(UsageError, match=r"x\.jsonl\.zst: a Zstandard frame is cut off"):
+        index(open_corpus(str(tmp_path)))
+    (tmp_path / "x.jsonl.zst").unlink()
     (tmp_path / "x.parquet").write_bytes(b"PAR1")
     with pytest.raises(UsageError, match=r"x\.parquet"):
         index(open_corpus(str(tmp_path)))
