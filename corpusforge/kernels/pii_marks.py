@@ -26,7 +26,7 @@ KEY_BLOCK = 9
 TOKEN = 10
 """A run of 20 to 4096 letters, digits, underscores and hyphens that has a letter and a digit."""
 IDENTIFIER = 11
-"""A run of 8 to 16 letters and digits that has a letter and at least 5 digits."""
+"""A run of 8 to 16 letters and digits that has a letter and at least 4 digits (India's PAN has no more)."""
 
 CREDENTIALS_REACH = 256
 KEY_BLOCK_REACH = 16_384
@@ -37,7 +37,7 @@ TOKEN_SHORTEST = 20
 TOKEN_LONGEST = 4096
 _IDENTIFIER_SHORTEST = 8
 _IDENTIFIER_LONGEST = 16
-_IDENTIFIER_DIGITS = 5
+_IDENTIFIER_DIGITS = 4
 
 _SPAN = types.UniTuple(types.int64, 2)
 _SPAN_ARRAYS = (types.int64[::1], types.int64[::1], types.int64[::1])

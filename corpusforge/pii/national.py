@@ -38,8 +38,93 @@ NATIONAL_IDS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "US_ITIN": ("UsItinRecognizer", ("itin", "individual taxpayer")),
     "ZA_ID_NUMBER": ("ZaIdNumberRecognizer", ("south african id", "rsa id", "identity number", "id number")),
 }
-"""Presidio's names, the classes that recognize them, and the words that name them where presidio's own context is
-too wide; an empty tuple means presidio's context."""
+"""What is looked for unless a recipe says otherwise: presidio's names, the classes that recognize them, and the words
+that name them where presidio's own context is too wide; an empty tuple means presidio's context."""
+
+_PASSPORT = ("passport", "passport no", "passport number", "travel document")
+_LICENCE = ("driving licence", "driving license", "driver license", "drivers license", "driver's license")
+
+MORE_NATIONAL_IDS: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    "DE_FUEHRERSCHEIN": ("DeFuehrerscheinRecognizer", ()),
+    "DE_HEALTH_INSURANCE": ("DeHealthInsuranceRecognizer", ()),
+    "DE_ID_CARD": ("DeIdCardRecognizer", ("personalausweis", "personalausweisnummer", "ausweisnummer")),
+    "DE_LANR": ("DeLanrRecognizer", ("arztnummer", "lanr", "arzt-nr", "arzt-nummer")),
+    "DE_PASSPORT": (
+        "DePassportRecognizer",
+        ("reisepass", "reisepassnummer", "passnummer", "pass-nr", "passport"),
+    ),
+    "DE_TAX_NUMBER": ("DeTaxNumberRecognizer", ("steuernummer", "steuer-nr", "steuer nr", "st.-nr", "st-nr")),
+    "ES_PASSPORT": ("EsPassportRecognizer", ()),
+    "IN_PASSPORT": ("InPassportRecognizer", ()),
+    "IN_VOTER": ("InVoterRecognizer", ("voter", "voter id", "epic no", "elector photo identity card")),
+    "IT_DRIVER_LICENSE": ("ItDriverLicenseRecognizer", ("patente", "patente di guida")),
+    "IT_IDENTITY_CARD": (
+        "ItIdentityCardRecognizer",
+        ("carta d'identità", "carta d’identità", "carta di identità"),
+    ),
+    "IT_PASSPORT": ("ItPassportRecognizer", ("passaporto", "passport")),
+    "KR_DRIVER_LICENSE": ("KrDriverLicenseRecognizer", ()),
+    "KR_FRN": ("KrFrnRecognizer", ()),
+    "KR_PASSPORT": ("KrPassportRecognizer", ()),
+    "MEDICAL_LICENSE": ("MedicalLicenseRecognizer", ("dea", "dea number", "medical license")),
+    "PH_PASSPORT": ("PhPassportRecognizer", _PASSPORT),
+    "PH_TIN": ("PhTinRecognizer", ("tin", "taxpayer identification number")),
+    "PH_UMID": ("PhUmidRecognizer", ("umid", "crn", "common reference number", "sss", "gsis")),
+    "UK_DRIVING_LICENCE": ("UkDrivingLicenceRecognizer", ()),
+    "UK_PASSPORT": ("UkPassportRecognizer", _PASSPORT),
+    "US_BANK_NUMBER": ("UsBankRecognizer", ("account number", "account no", "account #", "bank account")),
+    "US_DRIVER_LICENSE": ("UsLicenseRecognizer", (*_LICENCE, "driver’s license", "dl number")),
+    "US_MBI": ("UsMbiRecognizer", ("medicare", "mbi", "medicare number")),
+    "US_NPI": ("UsNpiRecognizer", ("npi", "national provider identifier")),
+    "US_PASSPORT": ("UsPassportRecognizer", _PASSPORT),
+    "ZA_DRIVER_LICENSE": ("ZaDriverLicenseRecognizer", _LICENCE),
+    "ZA_INCOME_TAX_NUMBER": (
+        "ZaIncomeTaxNumberRecognizer",
+        ("income tax number", "tax reference number", "sars"),
+    ),
+    "ZA_PASSPORT": ("ZaPassportRecognizer", _PASSPORT),
+    "ZA_TRAFFIC_REGISTER_NUMBER": ("ZaTrafficRegisterNumberRecognizer", ("traffic register number", "trn")),
+}
+"""What a recipe may ask for too: papers and registers whose numbers mostly have no checksum, so that only the word
+beside them tells them from others."""
+
+OFFERED: Mapping[str, tuple[str, tuple[str, ...]]] = {**NATIONAL_IDS, **MORE_NATIONAL_IDS}
+
+NOT_OFFERED: Mapping[str, tuple[str, ...]] = {
+    "of firms and offices": (
+        *(
+            "AbaRoutingRecognizer",
+            "AuAbnRecognizer",
+            "AuAcnRecognizer",
+            "DeBsnrRecognizer",
+            "DeHandelsregisterRecognizer",
+        ),
+        *(
+            "DeVatIdRecognizer",
+            "InGstinRecognizer",
+            "ItVatCodeRecognizer",
+            "KrBrnRecognizer",
+            "SgUenRecognizer",
+        ),
+        *("SeOrganisationsnummerRecognizer", "UsProviderTaxIdRecognizer", "ZaCompanyRegistrationRecognizer"),
+        "ZaVatNumberRecognizer",
+    ),
+    "of places, with thousands of people each": (
+        *("CaPostalCodeRecognizer", "DePlzRecognizer", "UkPostcodeRecognizer"),
+    ),
+    "of vehicles": (
+        *("DeKfzRecognizer", "InVehicleRegistrationRecognizer", "NgVehicleRegistrationRecognizer"),
+        *("TrLicensePlateRecognizer", "UkVehicleRegistrationRecognizer", "ZaLicensePlateRecognizer"),
+    ),
+    "of a case or a paper, in any form": (
+        *("UsClaimNumberRecognizer", "UsHealthInsuranceMemberIdRecognizer", "UsPrescriptionNumberRecognizer"),
+        *("UsPriorAuthorizationNumberRecognizer", "UsReferralNumberRecognizer"),
+    ),
+    "found as other types": (
+        *("UsSsnRecognizer", "ZaMobileNumberRecognizer", "ZaTelephoneNumberRecognizer"),
+    ),
+}
+"""Presidio's other recognizers of one country, by what their numbers are."""
 
 VALID = 1.0
 """Score of a number with a right checksum that is named."""
@@ -48,18 +133,23 @@ NAMED = 0.6
 _LOOK = 48
 
 
+def check_names(names: Sequence[str]) -> None:
+    """Raise `UsageError` for a name that is not known."""
+    unknown = sorted(set(names) - set(OFFERED))
+    if unknown:
+        raise UsageError(
+            f"pii knows no national number {', '.join(unknown)}, only {', '.join(sorted(OFFERED))}"
+        )
+
+
 class NationalNumbers:
-    """Asks presidio's recognizers of `names` (keys of `NATIONAL_IDS`) about numbers that are named.
+    """Asks presidio's recognizers of `names` (keys of `OFFERED`) about numbers that are named.
 
     Raises `MissingExtraError` without presidio, `UsageError` for a name that is not known.
     """
 
     def __init__(self, names: Sequence[str]) -> None:
-        unknown = sorted(set(names) - set(NATIONAL_IDS))
-        if unknown:
-            raise UsageError(
-                f"pii knows no national number {', '.join(unknown)}, only {', '.join(NATIONAL_IDS)}"
-            )
+        check_names(names)
         try:
             from presidio_analyzer import predefined_recognizers as presidio
         except ImportError as error:
@@ -69,7 +159,7 @@ class NationalNumbers:
         self._made: list[tuple[re.Pattern[str], Callable[[str], list[Any]]]] = []
         words: list[str] = []
         for name in sorted(set(names)):
-            kind, named_by = NATIONAL_IDS[name]
+            kind, named_by = OFFERED[name]
             recognizer = getattr(presidio, kind)()
             context = sorted(named_by or recognizer.context or ())
             words += context

@@ -16,7 +16,7 @@ from corpusforge.heartbeat import Heartbeat
 from corpusforge.pii.actions import Action, Replacer, key_fingerprint, read_key
 from corpusforge.pii.detect import Detector, Finding
 from corpusforge.pii.names import NAMES, LanguageModel, around, installed_model, model_fingerprint
-from corpusforge.pii.national import NATIONAL_IDS
+from corpusforge.pii.national import NATIONAL_IDS, check_names
 from corpusforge.pii.recognizers import ENTITIES, recognizer
 from corpusforge.step import LiveRows, MapStep, Measured, Rule, RunContext, Signal, StepParameters
 from corpusforge.texts import Texts
@@ -75,7 +75,8 @@ class PiiParameters(StepParameters):
     """Regions (ISO 3166) whose national telephone numbers are found without a word beside them that names them;
     presidio's own list."""
     national_ids: list[str] = Field(default_factory=lambda: list(NATIONAL_IDS))
-    """National numbers to look for (NATIONAL_ID), by presidio's names."""
+    """National numbers to look for (NATIONAL_ID), by presidio's names. More can be named: passports, driving licences
+    and other numbers without a checksum (`corpusforge.pii.national`)."""
     keep_unrouted_addresses: bool = True
     """Leave IP addresses that name no host on the Internet (private, loopback, …) in the text."""
     max_window_bytes: int = 262_144
@@ -110,7 +111,7 @@ class Pii(MapStep):
     summary = "replace e-mail and IP addresses, telephone, card and national numbers, keys and tokens"
     extra = "pii"
     edits = True
-    version = 3
+    version = 4
     Parameters = PiiParameters
     signals: ClassVar[Sequence[Signal]] = (
         *(
@@ -159,6 +160,7 @@ class Pii(MapStep):
                 raise UsageError(f"pii knows no entity {entity!r}, only {', '.join(ENTITIES)}")
             if entity not in parameters.minimum_scores:
                 raise UsageError(f"pii needs a minimum score for {entity} (see filters/pii.yaml)")
+        check_names(parameters.national_ids)
         self._check_model()
         known = {*ENTITIES, *(parameters.model_entities if parameters.language_model else ())}
         unknown = sorted(set(parameters.actions) - known)
