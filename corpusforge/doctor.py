@@ -67,12 +67,12 @@ def _installed(name: str) -> bool:
 
 
 def warm_kernels(console: Console) -> None:
-    """Import every kernel module: their signatures are eager, so importing compiles, and the cache keeps it."""
+    """Load every kernel: what is not in the cache is compiled, and the cache keeps it."""
     import corpusforge.kernels
+    from corpusforge.kernels.loading import load_all
 
     begun = time.perf_counter()
     found = pkgutil.iter_modules(corpusforge.kernels.__path__)
     names = [module.name for module in found if not module.name.startswith("make_")]
-    for name in names:
-        importlib.import_module(f"corpusforge.kernels.{name}")
+    load_all(importlib.import_module(f"corpusforge.kernels.{name}") for name in names)
     console.print(f"{len(names)} kernel modules ready in {time.perf_counter() - begun:.1f} s")

@@ -16,6 +16,9 @@ from corpusforge.names import nearest
 
 _PACKAGE = Path(__file__).parent
 
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""The same as the other in C, where PyYAML was built with it: a tenth of the time."""
+
 
 def folder(kind: str) -> Path:
     """The folder of `pipelines`, `filters` or `tokenizers` declarations."""
@@ -33,7 +36,7 @@ def rule_sets() -> dict[str, dict[str, Any]]:
     """All sections of all ``filters/*.yaml``: name to {step, source, note, thresholds}."""
     found: dict[str, dict[str, Any]] = {}
     for path in sorted(folder("filters").glob("*.yaml")):
-        for section, body in yaml.safe_load(path.read_text(encoding="utf-8")).items():
+        for section, body in yaml.load(path.read_text(encoding="utf-8"), _LOADER).items():
             if section in found:
                 raise UsageError(f"{path}: rule set {section!r} is defined twice")
             found[section] = body

@@ -44,6 +44,7 @@ MESSAGE_BYTES = 2_000_000_000
 """Just under the largest message of Protocol Buffers, 2 GiB: with worker processes all chunks of a task are one."""
 
 BEAM_MODULES = (
+    "corpusforge.engines.preload",
     "corpusforge.engines.beam_pipeline",
     "corpusforge.engines.beam_options",
     "apache_beam.runners.worker.sdk_worker",
@@ -53,8 +54,8 @@ BEAM_MODULES = (
 def preloaded_modules() -> list[str]:
     """What the fork server imports once, so that a job's fresh workers start in milliseconds.
 
-    Beam, and every module of ours that the driver has loaded: a compiled plan has loaded its steps and their
-    kernels, and no others.
+    Beam, what kernels need, and every module of ours that the driver has loaded: a compiled plan has loaded its
+    steps, and no others. Kernels load in the workers that call them.
     """
     ours = [name for name in sys.modules if name.startswith("corpusforge.") and name != "corpusforge.cli"]
     return [*sorted(ours), *BEAM_MODULES]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import pickle
+import sys
 import tempfile
 from collections import deque
 from collections.abc import Sequence
@@ -29,6 +30,27 @@ ATTEMPTS = 3
 """Attempts at a task whose worker dies; an exception in the task itself is tried twice."""
 
 POLL_SECONDS = 0.25
+
+WORK = (
+    "document",
+    "sources",
+    "extract",
+    "filters",
+    "dedup",
+    "pii",
+    "tokenize",
+    "mix",
+    "models",
+    "kernels",
+    "tasks",
+)
+"""Packages whose modules a plan may name; the driver imports others, which workers never need."""
+
+
+def preloaded_modules() -> list[str]:
+    """What the fork server imports, and all workers have: modules that the driver imported to compile the plan."""
+    ours = [name for name in sys.modules if name.startswith("corpusforge.") and name.split(".")[1] in WORK]
+    return [*sorted(ours), "corpusforge.engines.preload"]
 
 
 class _Worker:
@@ -72,7 +94,7 @@ class LocalEngine(Engine):
         blob = {"plugins": list(plan.plugins), "plan": pickle.dumps(plan)}
         self._plan_file.write_bytes(pickle.dumps(blob))
         self._context = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload(["corpusforge.engines.preload"])
+        self._context.set_forkserver_preload(preloaded_modules())
         self._workers: list[_Worker] = []
 
     def close(self) -> None:

@@ -21,6 +21,7 @@ import pyspark.sql.pandas.types
 import corpusforge.engines.preload  # noqa: F401
 from corpusforge.engines.shipping import load_plan
 from corpusforge.errors import UsageError
+from corpusforge.kernels.loading import load_all
 
 PLAN_VARIABLE = "CORPUSFORGE_PLAN"
 """Environment variable that names the shipped plan."""
@@ -54,6 +55,7 @@ def main() -> None:
         # Where the plan cannot be seen, the first task says so, with a message that reaches the driver.
         with contextlib.suppress(UsageError):
             load_plan(location)
+    load_all([module for name, module in sys.modules.items() if name.startswith("corpusforge.kernels.")])
     forget_archives()
     # Workers collect garbage after every task: what they share with this process is not theirs to look at.
     gc.freeze()

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit, types
 
 from corpusforge.kernels.array_types import READ_INT64, READ_UINT64
 from corpusforge.kernels.hash64 import mix
+from corpusforge.kernels.loading import kernel, types
 
 Int64 = npt.NDArray[np.int64]
 UInt64 = npt.NDArray[np.uint64]
@@ -20,7 +20,7 @@ _LARGEST = np.uint64(0xFFFFFFFFFFFFFFFF)
 _MOST = (1 << 24) - 1
 
 
-@njit(types.uint64[::1](READ_INT64, READ_UINT64, types.uint64), cache=True, nogil=True)
+@kernel(types.uint64[::1](READ_INT64, READ_UINT64, types.uint64))
 def content_ranks(offsets: Int64, hashes: UInt64, salt: np.uint64) -> UInt64:
     """Rank of each set ``hashes[offsets[i]:offsets[i + 1]]`` by its content, uint64[n]; empty sets come last.
 
@@ -41,12 +41,10 @@ def content_ranks(offsets: Int64, hashes: UInt64, salt: np.uint64) -> UInt64:
     return ranks
 
 
-@njit(
+@kernel(
     types.UniTuple(types.int64[::1], 3)(
         READ_INT64, READ_INT64, READ_INT64, READ_INT64, types.int64, types.int64
-    ),
-    cache=True,
-    nogil=True,
+    )
 )
 def similar_pairs(
     offsets: Int64, codes: Int64, holder_offsets: Int64, holders: Int64, numerator: int, denominator: int

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit, types
+
+from corpusforge.kernels.loading import kernel, types
 
 Int64 = npt.NDArray[np.int64]
 
 _int64 = types.Array(types.int64, 1, "C", readonly=True)
 
 
-@njit(types.int32[::1](_int64, types.int64), cache=True, nogil=True)
+@kernel(types.int32[::1](_int64, types.int64))
 def chairmen(weights: Int64, total: int) -> npt.NDArray[np.int32]:
     """Source int32[total] of each row of one period, for positive `weights` int64[m] that add up to `total`.
 
@@ -42,7 +43,7 @@ def chairmen(weights: Int64, total: int) -> npt.NDArray[np.int32]:
     return assigned
 
 
-@njit(types.int32[::1](types.Array(types.int32, 1, "C", readonly=True), types.int64), cache=True, nogil=True)
+@kernel(types.int32[::1](types.Array(types.int32, 1, "C", readonly=True), types.int64))
 def ranks(assigned: npt.NDArray[np.int32], sources: int) -> npt.NDArray[np.int32]:
     """How many earlier rows of the period have the same source, int32[len(assigned)]."""
     seen = np.zeros(sources, np.int32)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from numba import types
+from corpusforge.kernels.loading import types
 
 READ_UINT8 = types.Array(types.uint8, 1, "C", readonly=True)
 READ_INT32 = types.Array(types.int32, 1, "C", readonly=True)

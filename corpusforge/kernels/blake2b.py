@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit, types
 
 from corpusforge.kernels.array_types import READ_INT64, READ_UINT8, READ_UINT64, UINT64
+from corpusforge.kernels.loading import kernel, types
 
 Bytes = npt.NDArray[np.uint8]
 Int64 = npt.NDArray[np.int64]
@@ -74,10 +74,8 @@ def span_keys(
     return halves[0].byteswap(), halves[1].byteswap()
 
 
-@njit(
+@kernel(
     types.void(UINT64, types.int64, types.int64, types.int64, types.int64, types.uint64, types.uint64),
-    cache=True,
-    nogil=True,
     inline="always",
 )
 def _mix(v: UInt64, a: int, b: int, c: int, d: int, x: np.uint64, y: np.uint64) -> None:
@@ -96,11 +94,7 @@ def _mix(v: UInt64, a: int, b: int, c: int, d: int, x: np.uint64, y: np.uint64) 
     v[b] = (word >> np.uint64(63)) | (word << np.uint64(1))
 
 
-@njit(
-    types.void(UINT64, UINT64, UINT64, types.int64, types.boolean, READ_UINT64, READ_INT64),
-    cache=True,
-    nogil=True,
-)
+@kernel(types.void(UINT64, UINT64, UINT64, types.int64, types.boolean, READ_UINT64, READ_INT64))
 def _compress(
     state: UInt64, block: UInt64, v: UInt64, total: int, last: bool, initial: UInt64, sigma: Int64
 ) -> None:
@@ -124,7 +118,7 @@ def _compress(
         state[place] ^= v[place] ^ v[place + 8]
 
 
-@njit(
+@kernel(
     UINT64(
         READ_UINT8,
         READ_INT64,
@@ -134,9 +128,7 @@ def _compress(
         READ_UINT64,
         READ_UINT64,
         READ_INT64,
-    ),
-    cache=True,
-    nogil=True,
+    )
 )
 def _span_keys(
     data: Bytes,

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit, types
 
 from corpusforge.kernels.array_types import (
     INT32,
@@ -23,6 +22,7 @@ from corpusforge.kernels.array_types import (
     READ_UINT64,
     UINT64,
 )
+from corpusforge.kernels.loading import kernel, types
 
 Bytes = npt.NDArray[np.uint8]
 Int32 = npt.NDArray[np.int32]
@@ -45,18 +45,18 @@ PAIRS = types.Array(types.uint64, 2, "C")
 READ_PAIRS = types.Array(types.uint64, 2, "C", readonly=True)
 
 
-@njit(types.uint64(types.int32, types.int32), cache=True, nogil=True)
+@kernel(types.uint64(types.int32, types.int32))
 def _key(left: int, right: int) -> np.uint64:
     return (np.uint64(left) << _SHIFT) | np.uint64(right)
 
 
-@njit(types.uint64(types.uint64), cache=True, nogil=True)
+@kernel(types.uint64(types.uint64))
 def _mixed(key: np.uint64) -> np.uint64:
     mixed = key * _MULTIPLIER
     return np.uint64(mixed ^ (mixed >> _SHIFT))
 
 
-@njit(types.void(READ_INT32, READ_INT32, READ_INT64, PAIRS, UINT64), cache=True, nogil=True)
+@kernel(types.void(READ_INT32, READ_INT32, READ_INT64, PAIRS, UINT64))
 def insert_pairs(lefts: Int32, rights: Int32, merges: Int64, pairs: UInt64, marks: UInt64) -> None:
     """Enter pairs of symbols int32[p] with their merges.
 
@@ -78,7 +78,7 @@ def insert_pairs(lefts: Int32, rights: Int32, merges: Int64, pairs: UInt64, mark
         )
 
 
-@njit(types.int64(READ_PAIRS, READ_UINT64, types.int32, types.int32), cache=True, nogil=True)
+@kernel(types.int64(READ_PAIRS, READ_UINT64, types.int32, types.int32))
 def find_merge(pairs: UInt64, marks: UInt64, left: int, right: int) -> int:
     """Give the merge of two symbols, or `NO_MERGE`."""
     if left < 0 or right < 0:
@@ -97,7 +97,7 @@ def find_merge(pairs: UInt64, marks: UInt64, left: int, right: int) -> int:
     return int(pairs[slot, 1])
 
 
-@njit(types.int64(READ_PAIRS, READ_UINT64, INT32, INT64, INT64, types.int64), cache=True, nogil=True)
+@kernel(types.int64(READ_PAIRS, READ_UINT64, INT32, INT64, INT64, types.int64))
 def _merge_scanning(
     pairs: UInt64, marks: UInt64, symbols: Int32, places: Int64, merges: Int64, count: int
 ) -> int:
@@ -126,7 +126,7 @@ def _merge_scanning(
     return count
 
 
-@njit(types.void(INT64, INT64, INT64, types.int64, types.int64, types.int64), cache=True, nogil=True)
+@kernel(types.void(INT64, INT64, INT64, types.int64, types.int64, types.int64))
 def _push(ranks: Int64, lefts: Int64, widths: Int64, held: int, rank: int, left: int) -> None:
     """Add an entry to a heap of `held` entries, ordered by rank, then place; its width is entered by the caller."""
     width = widths[held]
@@ -140,7 +140,7 @@ def _push(ranks: Int64, lefts: Int64, widths: Int64, held: int, rank: int, left:
     ranks[at], lefts[at], widths[at] = rank, left, width
 
 
-@njit(types.void(INT64, INT64, INT64, types.int64), cache=True, nogil=True)
+@kernel(types.void(INT64, INT64, INT64, types.int64))
 def _pop(ranks: Int64, lefts: Int64, widths: Int64, held: int) -> None:
     """Remove the first of `held` entries."""
     last = held - 1
@@ -162,7 +162,7 @@ def _pop(ranks: Int64, lefts: Int64, widths: Int64, held: int) -> None:
     ranks[at], lefts[at], widths[at] = rank, left, width
 
 
-@njit(types.int64(READ_PAIRS, READ_UINT64, INT32, INT64, types.int64), cache=True, nogil=True)
+@kernel(types.int64(READ_PAIRS, READ_UINT64, INT32, INT64, types.int64))
 def _merge_with_heap(pairs: UInt64, marks: UInt64, symbols: Int32, places: Int64, count: int) -> int:
     """Merge `count` symbols in place in O(n log n); gives how many are left.
 
@@ -212,11 +212,7 @@ def _merge_with_heap(pairs: UInt64, marks: UInt64, symbols: Int32, places: Int64
     return kept
 
 
-@njit(
-    types.int64(READ_UINT8, types.int64, types.int64, READ_INT32, INT32, INT64, types.int64),
-    cache=True,
-    nogil=True,
-)
+@kernel(types.int64(READ_UINT8, types.int64, types.int64, READ_INT32, INT32, INT64, types.int64))
 def _read_symbols(
     data: Bytes, start: int, end: int, symbol_of: Int32, symbols: Int32, places: Int64, count: int
 ) -> int:
@@ -243,7 +239,7 @@ def _read_symbols(
     return count
 
 
-@njit(
+@kernel(
     types.Tuple((types.int32[::1], types.int64[::1], types.boolean[::1]))(
         READ_UINT8,
         READ_INT64,
@@ -254,9 +250,7 @@ def _read_symbols(
         READ_UINT64,
         READ_INT32,
         types.int64,
-    ),
-    cache=True,
-    nogil=True,
+    )
 )
 def encode_chunks(
     data: Bytes,
@@ -318,12 +312,10 @@ def encode_chunks(
     return ids[:held].copy(), offsets, encoded
 
 
-@njit(
+@kernel(
     types.Tuple((types.int32[::1], types.int64[::1]))(
         READ_UINT8, READ_INT64, READ_INT64, READ_INT32, READ_PAIRS, READ_UINT64
-    ),
-    cache=True,
-    nogil=True,
+    )
 )
 def encode_byte_chunks(
     data: Bytes, starts: Int64, ends: Int64, symbol_of: Int32, pairs: UInt64, marks: UInt64

@@ -6,10 +6,10 @@ import string
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit, types
 
 from corpusforge.kernels.array_types import READ_INT32, READ_INT64, READ_UINT8
 from corpusforge.kernels.hash64 import mix
+from corpusforge.kernels.loading import kernel, types
 from corpusforge.kernels.unicode_table import CLASSES, CODE_POINTS, LOWER_SHIFT, SPACE, decode
 from corpusforge.kernels.words import NO_SHIFT
 
@@ -39,12 +39,10 @@ def character_terms(
     return term_offsets, terms
 
 
-@njit(
+@kernel(
     types.Tuple((types.int64[::1], types.uint64[::1]))(
         READ_UINT8, READ_INT64, _READ_UINT16, READ_INT32, READ_UINT8
-    ),
-    cache=True,
-    nogil=True,
+    )
 )
 def _character_terms(
     data: Bytes, offsets: Int64, classes: npt.NDArray[np.uint16], shift: Int32, marks: Bytes

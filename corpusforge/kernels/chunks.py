@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit, types
 
 from corpusforge.kernels.hash64 import SEQUENCE
+from corpusforge.kernels.loading import kernel, types
 from corpusforge.kernels.word_table import eight_bytes
 
 Bytes = npt.NDArray[np.uint8]
@@ -35,7 +35,7 @@ KEY_BYTES = 24
 """Longest chunk that the table of chunks holds."""
 
 
-@njit(types.boolean(_bytes, types.int64, types.int64), cache=True, nogil=True)
+@kernel(types.boolean(_bytes, types.int64, types.int64))
 def _begins_chunk(data: Bytes, begin: int, place: int) -> bool:
     """Tell whether a chunk of the text that starts at `begin` begins at `place` > begin."""
     here, before = data[place], data[place - 1]
@@ -47,7 +47,7 @@ def _begins_chunk(data: Bytes, begin: int, place: int) -> bool:
     return not low_line
 
 
-@njit(types.Tuple((types.int64[::1], types.int64[::1]))(_bytes, _int64), cache=True, nogil=True)
+@kernel(types.Tuple((types.int64[::1], types.int64[::1]))(_bytes, _int64))
 def split_chunks(data: Bytes, offsets: Int64) -> tuple[Int64, Int64]:
     """Find the chunks of n texts: (index int64[n + 1], starts int64[c + 1]).
 
@@ -73,7 +73,7 @@ def split_chunks(data: Bytes, offsets: Int64) -> tuple[Int64, Int64]:
     return index, starts
 
 
-@njit(types.uint64(_blocks, types.int64, types.int64), cache=True, nogil=True)
+@kernel(types.uint64(_blocks, types.int64, types.int64))
 def _up_to_eight_bytes(blocks: UInt64, at: int, count: int) -> np.uint64:
     """Bytes ``at:at + count``, the first one lowest; at most eight, none for a count below 1."""
     if count <= 0:
@@ -82,10 +82,8 @@ def _up_to_eight_bytes(blocks: UInt64, at: int, count: int) -> np.uint64:
     return np.uint64(value & (_ALL_BITS >> np.uint64(64 - 8 * min(count, 8))))
 
 
-@njit(
-    types.Tuple((types.int64[::1], types.int64[::1], types.int64[::1]))(_blocks, _int64, _table, types.int64),
-    cache=True,
-    nogil=True,
+@kernel(
+    types.Tuple((types.int64[::1], types.int64[::1], types.int64[::1]))(_blocks, _int64, _table, types.int64)
 )
 def find_chunks(blocks: UInt64, starts: Int64, table: Table, held: int) -> tuple[Int64, Int64, Int64]:
     """Look c chunks up in a table that is kept from batch to batch: (numbers int64[c], new int64[], others int64[]).
@@ -142,11 +140,7 @@ def find_chunks(blocks: UInt64, starts: Int64, table: Table, held: int) -> tuple
     return numbers, new[: held - first].copy(), others[:unknown].copy()
 
 
-@njit(
-    types.Tuple((types.uint32[::1], types.int64[::1]))(_int64, _int64, _int32, _int64, types.int64),
-    cache=True,
-    nogil=True,
-)
+@kernel(types.Tuple((types.uint32[::1], types.int64[::1]))(_int64, _int64, _int32, _int64, types.int64))
 def join_tokens(
     index: Int64, numbers: Int64, ids: npt.NDArray[np.int32], offsets: Int64, end: int
 ) -> tuple[UInt32, Int64]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit, types
 
 from corpusforge.kernels.array_types import INT64, READ_INT64, READ_UINT8
+from corpusforge.kernels.loading import kernel, types
 
 Bytes = npt.NDArray[np.uint8]
 Int64 = npt.NDArray[np.int64]
@@ -27,7 +27,7 @@ def find_citations(data: Bytes, starts: Int64, ends: Int64) -> tuple[Int64, Int6
     return spans, found_starts, found_ends
 
 
-@njit(types.boolean(READ_UINT8, types.int64, types.int64, READ_UINT8), cache=True, nogil=True)
+@kernel(types.boolean(READ_UINT8, types.int64, types.int64, READ_UINT8))
 def _stands_at(data: Bytes, at: int, end: int, mark: Bytes) -> bool:
     if at + len(mark) > end:
         return False
@@ -37,7 +37,7 @@ def _stands_at(data: Bytes, at: int, end: int, mark: Bytes) -> bool:
     return same == len(mark)
 
 
-@njit(types.int64(READ_UINT8, types.int64, types.int64, READ_UINT8, READ_UINT8), cache=True, nogil=True)
+@kernel(types.int64(READ_UINT8, types.int64, types.int64, READ_UINT8, READ_UINT8))
 def _citation_end(data: Bytes, at: int, end: int, edit: Bytes, needed: Bytes) -> int:
     """End of the citation mark that begins at `at`, where a bracket opens, or -1."""
     position = at + 1
@@ -52,11 +52,7 @@ def _citation_end(data: Bytes, at: int, end: int, edit: Bytes, needed: Bytes) ->
     return -1
 
 
-@njit(
-    types.UniTuple(INT64, 3)(READ_UINT8, READ_INT64, READ_INT64, READ_UINT8, READ_UINT8),
-    cache=True,
-    nogil=True,
-)
+@kernel(types.UniTuple(INT64, 3)(READ_UINT8, READ_INT64, READ_INT64, READ_UINT8, READ_UINT8))
 def _find_citations(
     data: Bytes, starts: Int64, ends: Int64, edit: Bytes, needed: Bytes
 ) -> tuple[Int64, Int64, Int64]:

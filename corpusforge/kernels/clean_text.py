@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit, types
 
 from corpusforge.kernels.array_types import READ_INT64, READ_UINT8, UINT8
+from corpusforge.kernels.loading import kernel, types
 
 Bytes = npt.NDArray[np.uint8]
 Int64 = npt.NDArray[np.int64]
@@ -22,7 +22,7 @@ _TILDE, _BRACE, _DELETE = 0x7E, 0x7B, 0x7F
 _BLOCK = np.uint64(16)
 
 
-@njit(types.uint64(READ_UINT8, types.uint64, types.uint64), cache=True, nogil=True)
+@kernel(types.uint64(READ_UINT8, types.uint64, types.uint64))
 def _sound_size(data: Bytes, at: UInt64, end: UInt64) -> UInt64:
     """Bytes of the character beyond ASCII at `at`, or 0 when it is none (The Unicode Standard, table 3-7)."""
     one = np.uint64(1)
@@ -43,7 +43,7 @@ def _sound_size(data: Bytes, at: UInt64, end: UInt64) -> UInt64:
     return size
 
 
-@njit(types.uint64(UINT8, types.uint64, types.uint64), cache=True, nogil=True)
+@kernel(types.uint64(UINT8, types.uint64, types.uint64))
 def _trimmed(out: Bytes, begin: UInt64, end: UInt64) -> UInt64:
     """Where the text out[begin:end] ends without what is blank at its end."""
     one, two = np.uint64(1), np.uint64(2)
@@ -58,7 +58,7 @@ def _trimmed(out: Bytes, begin: UInt64, end: UInt64) -> UInt64:
     return end
 
 
-@njit(types.uint64(UINT8, types.uint64, types.uint64), cache=True, nogil=True)
+@kernel(types.uint64(UINT8, types.uint64, types.uint64))
 def _end_line(out: Bytes, begin: UInt64, end: UInt64) -> UInt64:
     """End the last line of out[begin:end]: a text begins with no line end, and has three in a row at most."""
     one = np.uint64(1)
@@ -74,10 +74,8 @@ def _end_line(out: Bytes, begin: UInt64, end: UInt64) -> UInt64:
     return end
 
 
-@njit(
-    types.Tuple((types.uint64, types.boolean))(READ_UINT8, types.uint64, types.uint64, UINT8, types.uint64),
-    cache=True,
-    nogil=True,
+@kernel(
+    types.Tuple((types.uint64, types.boolean))(READ_UINT8, types.uint64, types.uint64, UINT8, types.uint64)
 )
 def _clean(data: Bytes, at: UInt64, end: UInt64, out: Bytes, begin: UInt64) -> tuple[UInt64, bool]:
     """Write one text to `out` from `begin` on; gives where it ends, and whether it is done."""
@@ -147,12 +145,10 @@ def _clean(data: Bytes, at: UInt64, end: UInt64, out: Bytes, begin: UInt64) -> t
     return put, wide or not suspicious
 
 
-@njit(
+@kernel(
     types.Tuple((types.uint8[::1], types.int64[::1], types.int64[::1], types.boolean[::1]))(
         READ_UINT8, READ_INT64
-    ),
-    cache=True,
-    nogil=True,
+    )
 )
 def _clean_all(data: Bytes, offsets: Int64) -> tuple[Bytes, Int64, Int64, Bools]:
     documents = len(offsets) - 1

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit, types
 
 from corpusforge.kernels.array_types import INT64, READ_INT64, READ_UINT8
+from corpusforge.kernels.loading import kernel, types
 from corpusforge.kernels.unicode_table import CLASSES, DIGIT, LETTER, NUMBER, decode
 
 Bytes = npt.NDArray[np.uint8]
@@ -41,7 +41,7 @@ def count_comments(data: Bytes, offsets: Int64, styles: Bytes) -> Int64:
     return np.asarray(_count_comments(data, offsets, styles))
 
 
-@njit(types.UniTuple(INT64, 4)(READ_UINT8, READ_INT64, _READ_UINT16), cache=True, nogil=True)
+@kernel(types.UniTuple(INT64, 4)(READ_UINT8, READ_INT64, _READ_UINT16))
 def _measure_lines(
     data: Bytes, offsets: Int64, classes: npt.NDArray[np.uint16]
 ) -> tuple[Int64, Int64, Int64, Int64]:
@@ -74,7 +74,7 @@ def _measure_lines(
     return characters, alphanumeric, lines, longest
 
 
-@njit(types.boolean(READ_UINT8, types.int64, types.int64, types.int64), cache=True, nogil=True)
+@kernel(types.boolean(READ_UINT8, types.int64, types.int64, types.int64))
 def _is_name(data: Bytes, at: int, end: int, which: int) -> bool:
     """Whether the tag name at `at` is "script" (0) or "style" (1), in any case."""
     name = "script" if which == 0 else "style"
@@ -86,7 +86,7 @@ def _is_name(data: Bytes, at: int, end: int, which: int) -> bool:
     return same == len(name)
 
 
-@njit(INT64(READ_UINT8, READ_INT64, READ_UINT8), cache=True, nogil=True)
+@kernel(INT64(READ_UINT8, READ_INT64, READ_UINT8))
 def _count_visible(data: Bytes, offsets: Int64, selected: Bytes) -> Int64:
     visible = np.zeros(len(offsets) - 1, np.int64)
     for text in range(len(offsets) - 1):
@@ -127,7 +127,7 @@ def _count_visible(data: Bytes, offsets: Int64, selected: Bytes) -> Int64:
     return visible
 
 
-@njit(INT64(READ_UINT8, READ_INT64, READ_UINT8), cache=True, nogil=True)
+@kernel(INT64(READ_UINT8, READ_INT64, READ_UINT8))
 def _count_comments(data: Bytes, offsets: Int64, styles: Bytes) -> Int64:
     comments = np.zeros(len(offsets) - 1, np.int64)
     for text in range(len(offsets) - 1):

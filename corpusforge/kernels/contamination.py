@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit, types
 
 from corpusforge.kernels.array_types import INT64, READ_INT64, READ_UINT64, UINT8
+from corpusforge.kernels.loading import kernel, types
 
 Bytes = npt.NDArray[np.uint8]
 Int64 = npt.NDArray[np.int64]
@@ -24,7 +24,7 @@ _POSITION = (1 << 32) - 1
 _HALF = 1 << 31
 
 
-@njit(UINT8(READ_UINT64, types.uint64), cache=True, nogil=True)
+@kernel(UINT8(READ_UINT64, types.uint64))
 def leading_bits(hashes: UInt64, shift: np.uint64) -> Bytes:
     """Set bit number ``h >> shift`` for each hash: uint8[2^(61 - shift)], eight bits a byte, the lowest first."""
     present = np.zeros(1 << (61 - np.int64(shift)), np.uint8)
@@ -34,7 +34,7 @@ def leading_bits(hashes: UInt64, shift: np.uint64) -> Bytes:
     return present
 
 
-@njit(types.UniTuple(INT64, 4)(READ_INT64, READ_INT64, READ_INT64, types.int64), cache=True, nogil=True)
+@kernel(types.UniTuple(INT64, 4)(READ_INT64, READ_INT64, READ_INT64, types.int64))
 def merge_runs(rows: Int64, firsts: Int64, lasts: Int64, texts: int) -> tuple[Int64, Int64, Int64, Int64]:
     """Unions of k stretches of words [first, last) per text; stretches that touch are one.
 
@@ -59,11 +59,7 @@ def merge_runs(rows: Int64, firsts: Int64, lasts: Int64, texts: int) -> tuple[In
     return offsets, new_firsts[:count].copy(), new_lasts[:count].copy(), words
 
 
-@njit(
-    types.UniTuple(INT64, 3)(READ_INT64, READ_INT64, READ_INT64, READ_INT64, READ_INT64),
-    cache=True,
-    nogil=True,
-)
+@kernel(types.UniTuple(INT64, 3)(READ_INT64, READ_INT64, READ_INT64, READ_INT64, READ_INT64))
 def exact_stretches(
     rows: Int64, entries: Int64, firsts: Int64, places: Int64, item_widths: Int64
 ) -> tuple[Int64, Int64, Int64]:
@@ -104,12 +100,10 @@ def exact_stretches(
     return new_rows, starts, ends
 
 
-@njit(
+@kernel(
     types.int64(
         types.int64, types.int64, types.int64, READ_INT64, READ_INT64, READ_INT64, READ_INT64, types.int64, INT64, INT64
-    ),
-    cache=True,
-    nogil=True,
+    )
 )  # fmt: skip
 def _pairs(
     begin: int,
@@ -141,12 +135,10 @@ def _pairs(
     return count
 
 
-@njit(
+@kernel(
     types.UniTuple(types.int64, 3)(
         types.int64, types.int64, types.int64, READ_UINT64, READ_UINT64, types.int64, types.int64, INT64
-    ),
-    cache=True,
-    nogil=True,
+    )
 )  # fmt: skip
 def _go_on(
     at: int, last: int, bound: int, terms: UInt64, item_terms: UInt64, shift: int, held: int, missed: Int64
@@ -168,13 +160,11 @@ def _go_on(
     return at, last, held
 
 
-@njit(
+@kernel(
     types.Array(types.int64, 2, "C")(
         READ_INT64, READ_INT64, READ_INT64, READ_INT64, READ_UINT64, READ_INT64, READ_INT64, READ_INT64,
         READ_UINT64, types.int64, types.int64, types.int64, types.int64,
-    ),
-    cache=True,
-    nogil=True,
+    )
 )  # fmt: skip
 def _stretches(
     rows: Int64,
@@ -278,12 +268,10 @@ def skipgram_stretches(
     return by_text[0], by_text[1], by_text[2], by_item[0], by_item[3], by_item[4]
 
 
-@njit(
+@kernel(
     types.UniTuple(INT64, 4)(
         READ_INT64, READ_INT64, READ_INT64, READ_INT64, READ_INT64, types.int64, types.boolean, types.int64
-    ),
-    cache=True,
-    nogil=True,
+    )
 )
 def item_shares(
     rows: Int64,
@@ -326,13 +314,11 @@ def item_shares(
     return met, shares, np.cumsum(offsets), names[:count].copy()
 
 
-@njit(
+@kernel(
     types.void(
         READ_INT64, READ_INT64, READ_INT64, READ_INT64, READ_INT64, READ_INT64, types.boolean, UINT8, INT64, INT64,
         INT64,
-    ),
-    cache=True,
-    nogil=True,
+    )
 )  # fmt: skip
 def tally_items(
     rows: Int64,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit, types
 
 from corpusforge.kernels.array_types import INT64, READ_INT64, READ_UINT8, UINT8
+from corpusforge.kernels.loading import kernel, types
 
 Bytes = npt.NDArray[np.uint8]
 Int64 = npt.NDArray[np.int64]
@@ -86,7 +86,7 @@ def _check_queries(rows: Int64, positions: Int64) -> None:
         raise ValueError("positions are not sorted by (row, position)")
 
 
-@njit(types.int64(READ_INT64, READ_INT64, READ_INT64, READ_INT64), cache=True, nogil=True)
+@kernel(types.int64(READ_INT64, READ_INT64, READ_INT64, READ_INT64))
 def _first_bad_span(offsets: Int64, rows: Int64, starts: Int64, ends: Int64) -> int:
     """Index of the first span that `apply_edits` must refuse, or -1."""
     for k in range(len(rows)):
@@ -100,18 +100,16 @@ def _first_bad_span(offsets: Int64, rows: Int64, starts: Int64, ends: Int64) -> 
     return -1
 
 
-@njit(types.void(READ_UINT8, types.int64, types.int64, UINT8, types.int64), cache=True, nogil=True)
+@kernel(types.void(READ_UINT8, types.int64, types.int64, UINT8, types.int64))
 def _copy(source: Bytes, start: int, end: int, target: Bytes, at: int) -> None:
     if end > start:
         target[at : at + end - start] = source[start:end]
 
 
-@njit(
+@kernel(
     types.void(
         READ_UINT8, READ_INT64, READ_INT64, READ_INT64, READ_INT64, READ_UINT8, READ_INT64, UINT8, READ_INT64
-    ),
-    cache=True,
-    nogil=True,
+    )
 )
 def _copy_edited(
     data: Bytes,
@@ -144,7 +142,7 @@ def _copy_edited(
 _MAP_SIGNATURE = INT64(READ_INT64, READ_INT64, READ_INT64, READ_INT64, READ_INT64, READ_INT64)
 
 
-@njit(_MAP_SIGNATURE, cache=True, nogil=True)
+@kernel(_MAP_SIGNATURE)
 def _source_starts(
     rows: Int64, starts: Int64, ends: Int64, replacement_offsets: Int64, query_rows: Int64, positions: Int64
 ) -> Int64:
@@ -172,7 +170,7 @@ def _source_starts(
     return mapped
 
 
-@njit(_MAP_SIGNATURE, cache=True, nogil=True)
+@kernel(_MAP_SIGNATURE)
 def _source_ends(
     rows: Int64, starts: Int64, ends: Int64, replacement_offsets: Int64, query_rows: Int64, positions: Int64
 ) -> Int64:

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit, types
 
 from corpusforge.kernels.array_types import READ_INT64, READ_UINT8
 from corpusforge.kernels.fasttext_sums import find_entry, word_hash
+from corpusforge.kernels.loading import kernel, types
 
 Bytes = npt.NDArray[np.uint8]
 Int32 = npt.NDArray[np.int32]
 Int64 = npt.NDArray[np.int64]
 
 
-@njit(
+@kernel(
     types.Tuple((types.int64[::1], types.int64[::1], types.int64[::1], types.uint8[::1], types.int64))(
         READ_UINT8, types.int64, types.int64
-    ),
-    cache=True,
-    nogil=True,
+    )
 )
 def scan_entries(data: Bytes, at: int, size: int) -> tuple[Int64, Int64, Int64, Bytes, np.int64]:
     """Find the `size` dictionary entries that a model file holds from byte `at` on.
@@ -47,7 +45,7 @@ def scan_entries(data: Bytes, at: int, size: int) -> tuple[Int64, Int64, Int64, 
     return starts, ends, counts, kinds, np.int64(at)
 
 
-@njit(types.int32[::1](READ_UINT8, READ_INT64, types.int64), cache=True, nogil=True)
+@kernel(types.int32[::1](READ_UINT8, READ_INT64, types.int64))
 def hash_entries(names: Bytes, name_offsets: Int64, slots: int) -> Int32:
     """Table of entries by hash for `find_entry`, int32[slots], a power of two; of equal spellings the first counts."""
     table = np.full(slots, -1, np.int32)

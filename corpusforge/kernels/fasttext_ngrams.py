@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit, types
 
 from corpusforge.kernels.array_types import READ_UINT8, READ_UINT64
+from corpusforge.kernels.loading import kernel, types
 
 Bytes = npt.NDArray[np.uint8]
 Int32 = npt.NDArray[np.int32]
@@ -32,14 +32,14 @@ _SIGN = np.uint64(0xFFFFFF00)
 _BUCKETS = types.Array(types.int32, 2, "C")
 
 
-@njit(types.uint64(types.uint64, types.uint8), cache=True, nogil=True)
+@kernel(types.uint64(types.uint64, types.uint8))
 def add_byte(state: np.uint64, byte: int) -> np.uint64:
     """32-bit FNV-1a state after a byte, which fastText extends as a signed one."""
     value = np.uint64(byte)
     return ((state ^ (value | (value >> np.uint64(7)) * _SIGN)) * _PRIME) & _MASK
 
 
-@njit(types.UniTuple(types.uint64, 2)(types.int64), cache=True, nogil=True)
+@kernel(types.UniTuple(types.uint64, 2)(types.int64))
 def reciprocal(divisor: int) -> tuple[np.uint64, np.uint64]:
     """(factor, shift) so that ``(x * factor) >> shift`` is x // divisor or one more, for every x below 2^32."""
     shift = np.uint64(32)
@@ -48,21 +48,21 @@ def reciprocal(divisor: int) -> tuple[np.uint64, np.uint64]:
     return np.uint64((np.uint64(1) << shift) // np.uint64(max(divisor, 1)) + np.uint64(1)), shift
 
 
-@njit(types.int64(types.uint64, types.int64, types.uint64, types.uint64), cache=True, nogil=True)
+@kernel(types.int64(types.uint64, types.int64, types.uint64, types.uint64))
 def _bucket(state: np.uint64, buckets: int, factor: np.uint64, shift: np.uint64) -> np.int64:
     """Remainder of a hash by the number of buckets, given its `reciprocal`."""
     bucket = np.int64(state) - np.int64((state * factor) >> shift) * buckets
     return np.int64(bucket + (buckets if bucket < 0 else 0))
 
 
-@njit(types.int64(types.int64, READ_UINT64), cache=True, nogil=True)
+@kernel(types.int64(types.int64, READ_UINT64))
 def _is_kept(bucket: int, kept: UInt64) -> np.int64:
     """1 for a bucket whose bit is set, else 0."""
     place = np.uint64(bucket)
     return np.int64((kept[place >> np.uint64(6)] >> (place & np.uint64(63))) & np.uint64(1))
 
 
-@njit(
+@kernel(
     types.void(
         types.uint8[::1],
         types.int64,
@@ -71,9 +71,7 @@ def _is_kept(bucket: int, kept: UInt64) -> np.int64:
         types.int64,
         types.uint32[::1],
         _BUCKETS,
-    ),
-    cache=True,
-    nogil=True,
+    )
 )
 def hash_block(
     text: Bytes, size: int, shortest: int, longest: int, buckets: int, states: UInt32, found: Int32
@@ -94,7 +92,7 @@ def hash_block(
                 found[length - shortest, place] = _bucket(np.uint64(states[place]), buckets, factor, shift)
 
 
-@njit(
+@kernel(
     types.int64(
         _BUCKETS,
         types.int64,
@@ -104,9 +102,7 @@ def hash_block(
         READ_UINT64,
         types.int32[::1],
         types.int64,
-    ),
-    cache=True,
-    nogil=True,
+    )
 )
 def select_from_block(
     buckets: Int32, begin: int, end: int, shortest: int, longest: int, kept: UInt64, found: Int32, count: int
@@ -127,7 +123,7 @@ def select_from_block(
     return number
 
 
-@njit(
+@kernel(
     types.int64(
         READ_UINT8,
         types.int64,
@@ -136,9 +132,7 @@ def select_from_block(
         READ_UINT64,
         types.int32[::1],
         types.int64,
-    ),
-    cache=True,
-    nogil=True,
+    )
 )
 def select_from_word(
     text: Bytes, shortest: int, longest: int, buckets: int, kept: UInt64, found: Int32, count: int

@@ -12,10 +12,10 @@ import math
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit, types
 
 from corpusforge.kernels.array_types import READ_INT32, READ_INT64
 from corpusforge.kernels.fasttext_sums import READ_MATRIX
+from corpusforge.kernels.loading import kernel, types
 
 Int32 = npt.NDArray[np.int32]
 Int64 = npt.NDArray[np.int64]
@@ -29,12 +29,12 @@ _SIGMOID_SIZE = 512
 _SIGMOID_RANGE = 8
 
 
-@njit(types.float32(types.float64), cache=True, nogil=True)
+@kernel(types.float32(types.float64))
 def _log(value: float) -> np.float32:
     return np.float32(math.log(value + _SMALLEST))
 
 
-@njit(types.float32(types.float32), cache=True, nogil=True)
+@kernel(types.float32(types.float32))
 def _tabulated_sigmoid(value: float) -> np.float32:
     """Sigmoid at the grid point below `value`: 512 steps between -8 and 8, 0 and 1 outside."""
     if value < -_SIGMOID_RANGE:
@@ -46,12 +46,10 @@ def _tabulated_sigmoid(value: float) -> np.float32:
     return np.float32(1 / (1 + math.exp(-point)))
 
 
-@njit(
+@kernel(
     types.Tuple((types.int64, types.float32))(
         types.float32[::1], READ_INT32, READ_INT32, types.int64[::1], types.float32[::1]
-    ),
-    cache=True,
-    nogil=True,
+    )
 )
 def _best_leaf(
     scores: Float32, left: Int32, right: Int32, nodes: Int64, sums: Float32
@@ -87,7 +85,7 @@ def _best_leaf(
     return best, best_sum
 
 
-@njit(types.Tuple((types.int64, types.float32))(types.float32[::1], types.int64), cache=True, nogil=True)
+@kernel(types.Tuple((types.int64, types.float32))(types.float32[::1], types.int64))
 def _best_output(scores: Float32, layer: int) -> tuple[np.int64, np.float32]:
     """Label of the highest probability (of equal ones the last) and its logarithm, for the layers without a tree."""
     best = np.int64(0)
@@ -105,12 +103,10 @@ def _best_output(scores: Float32, layer: int) -> tuple[np.int64, np.float32]:
     return best, _log(np.float32(1) / total)
 
 
-@njit(
+@kernel(
     types.Tuple((types.int32[::1], types.float32[::1]))(
         READ_MATRIX, READ_INT64, READ_MATRIX, types.int64, READ_INT32, READ_INT32
-    ),
-    cache=True,
-    nogil=True,
+    )
 )
 def best_labels(
     sums: Float32, counts: Int64, weights: Float32, layer: int, left: Int32, right: Int32

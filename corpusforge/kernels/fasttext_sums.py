@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit, types
 
 from corpusforge.kernels.array_types import INT64, READ_INT32, READ_INT64, READ_UINT8, READ_UINT64
 from corpusforge.kernels.fasttext_ngrams import (
@@ -26,6 +25,7 @@ from corpusforge.kernels.fasttext_ngrams import (
     select_from_block,
     select_from_word,
 )
+from corpusforge.kernels.loading import kernel, types
 from corpusforge.kernels.word_table import is_space
 
 Bytes = npt.NDArray[np.uint8]
@@ -51,7 +51,7 @@ _SIGN_32 = np.uint64(0x80000000)
 _HIGH_32 = np.uint64(0xFFFFFFFF00000000)
 
 
-@njit(types.uint64(READ_UINT8, types.int64, types.int64), cache=True, nogil=True)
+@kernel(types.uint64(READ_UINT8, types.int64, types.int64))
 def word_hash(data: Bytes, start: int, end: int) -> np.uint64:
     """FastText's 32-bit hash of ``data[start:end]``."""
     state = BASIS
@@ -60,7 +60,7 @@ def word_hash(data: Bytes, start: int, end: int) -> np.uint64:
     return state
 
 
-@njit(types.int64(types.uint64), cache=True, nogil=True)
+@kernel(types.int64(types.uint64))
 def _ones(value: np.uint64) -> np.int64:
     """Bits that are set."""
     value -= (value >> np.uint64(1)) & np.uint64(0x5555555555555555)
@@ -71,11 +71,7 @@ def _ones(value: np.uint64) -> np.int64:
     return np.int64((value * np.uint64(0x0101010101010101)) >> np.uint64(56))
 
 
-@njit(
-    types.int64(READ_UINT8, types.int64, types.int64, types.uint64, READ_UINT8, READ_INT64, READ_INT32),
-    cache=True,
-    nogil=True,
-)
+@kernel(types.int64(READ_UINT8, types.int64, types.int64, types.uint64, READ_UINT8, READ_INT64, READ_INT32))
 def _find_hashed(
     data: Bytes, start: int, end: int, hashed: np.uint64, names: Bytes, name_offsets: Int64, table: Int32
 ) -> np.int64:
@@ -95,11 +91,7 @@ def _find_hashed(
     return np.int64(-1)
 
 
-@njit(
-    types.int64(READ_UINT8, types.int64, types.int64, READ_UINT8, READ_INT64, READ_INT32),
-    cache=True,
-    nogil=True,
-)
+@kernel(types.int64(READ_UINT8, types.int64, types.int64, READ_UINT8, READ_INT64, READ_INT32))
 def find_entry(
     data: Bytes, start: int, end: int, names: Bytes, name_offsets: Int64, table: Int32
 ) -> np.int64:
@@ -107,7 +99,7 @@ def find_entry(
     return np.int64(_find_hashed(data, start, end, word_hash(data, start, end), names, name_offsets, table))
 
 
-@njit(types.boolean(READ_UINT8, types.int64, types.int64), cache=True, nogil=True)
+@kernel(types.boolean(READ_UINT8, types.int64, types.int64))
 def _looks_like_label(data: Bytes, start: int, end: int) -> bool:
     at = 0
     while at < len(_LABEL_PREFIX) and start + at < end and data[start + at] == _LABEL_PREFIX[at]:
@@ -115,7 +107,7 @@ def _looks_like_label(data: Bytes, start: int, end: int) -> bool:
     return at == len(_LABEL_PREFIX)
 
 
-@njit(types.int64(types.int64, READ_UINT64, READ_INT32), cache=True, nogil=True)
+@kernel(types.int64(types.int64, READ_UINT64, READ_INT32))
 def _rank(bucket: int, kept: UInt64, before: Int32) -> np.int64:
     """Number of kept buckets before a kept one; the bucket itself where all are kept."""
     if len(kept) == 0:
@@ -124,12 +116,10 @@ def _rank(bucket: int, kept: UInt64, before: Int32) -> np.int64:
     return np.int64(np.int64(before[bucket >> 6]) + _ones(kept[bucket >> 6] & below))
 
 
-@njit(
+@kernel(
     types.Tuple((types.uint64, types.boolean))(
         READ_UINT8, types.int64, types.int64, types.uint8[::1], types.int64
-    ),
-    cache=True,
-    nogil=True,
+    )
 )
 def _copy_word(data: Bytes, start: int, end: int, text: Bytes, at: int) -> tuple[np.uint64, bool]:
     """Write ``<``, ``data[start:end]`` and ``>`` from ``text[at]`` on; the word's hash, and whether it is ASCII."""
@@ -145,7 +135,7 @@ def _copy_word(data: Bytes, start: int, end: int, text: Bytes, at: int) -> tuple
     return hashed, bool(others < 0x80)
 
 
-@njit(
+@kernel(
     types.UniTuple(types.int64, 2)(
         READ_UINT8,
         READ_INT64,
@@ -158,9 +148,7 @@ def _copy_word(data: Bytes, start: int, end: int, text: Bytes, at: int) -> tuple
         types.uint8[::1],
         types.int32[::1],
         types.boolean[::1],
-    ),
-    cache=True,
-    nogil=True,
+    )
 )
 def _fill_block(
     data: Bytes,
@@ -195,7 +183,7 @@ def _fill_block(
     return word, filled
 
 
-@njit(
+@kernel(
     types.Tuple((INT64, types.int32[::1], types.int32[::1]))(
         READ_UINT8,
         READ_INT64,
@@ -206,9 +194,7 @@ def _fill_block(
         READ_INT32,
         READ_UINT64,
         READ_INT32,
-    ),
-    cache=True,
-    nogil=True,
+    )
 )
 def word_rows(
     data: Bytes,
@@ -269,11 +255,7 @@ def word_rows(
     return offsets, rows[:found], counts
 
 
-@njit(
-    types.void(INT64, types.int32[::1], READ_MATRIX, types.int32[::1], MATRIX, MATRIX),
-    cache=True,
-    nogil=True,
-)
+@kernel(types.void(INT64, types.int32[::1], READ_MATRIX, types.int32[::1], MATRIX, MATRIX))
 def sum_rows(
     offsets: Int64, rows: Int32, matrix: Float32, slots: Int32, held: Float32, outside: Float32
 ) -> None:
@@ -300,12 +282,10 @@ def sum_rows(
             next_outside += 1
 
 
-@njit(
+@kernel(
     types.Tuple((MATRIX, INT64))(
         READ_INT64, types.int32[::1], MATRIX, types.int32[::1], MATRIX, types.int32[::1]
-    ),
-    cache=True,
-    nogil=True,
+    )
 )
 def sum_spans(
     offsets: Int64, places: Int32, held: Float32, held_rows: Int32, outside: Float32, outside_rows: Int32
@@ -335,17 +315,13 @@ def sum_spans(
     return sums, rows
 
 
-@njit(types.uint64(types.uint64), cache=True, nogil=True)
+@kernel(types.uint64(types.uint64))
 def _extend_sign(hashed: np.uint64) -> np.uint64:
     """A 32-bit hash as fastText widens it: through a signed integer."""
     return hashed | _HIGH_32 if hashed & _SIGN_32 else hashed
 
 
-@njit(
-    types.void(READ_INT64, READ_UINT64, READ_INT64, READ_UINT64, READ_INT32, READ_MATRIX, MATRIX, INT64),
-    cache=True,
-    nogil=True,
-)
+@kernel(types.void(READ_INT64, READ_UINT64, READ_INT64, READ_UINT64, READ_INT32, READ_MATRIX, MATRIX, INT64))
 def add_word_ngrams(
     offsets: Int64,
     hashes: UInt64,
@@ -376,7 +352,7 @@ def add_word_ngrams(
                     sums[span, column] += matrix[words + row, column]
 
 
-@njit(types.Tuple((MATRIX, INT64))(READ_INT64, MATRIX, READ_INT64, types.uint8[::1]), cache=True, nogil=True)
+@kernel(types.Tuple((MATRIX, INT64))(READ_INT64, MATRIX, READ_INT64, types.uint8[::1]))
 def join_spans(offsets: Int64, sums: Float32, rows: Int64, stopped: Bytes) -> tuple[Float32, Int64]:
     """Sums float32[n, d] and rows int64[n] of n texts from those of their spans ``offsets[i]:offsets[i + 1]``.
 
@@ -395,7 +371,7 @@ def join_spans(offsets: Int64, sums: Float32, rows: Int64, stopped: Bytes) -> tu
     return totals, counts
 
 
-@njit(types.uint64[::1](READ_UINT8, READ_INT64, READ_INT64, READ_INT64), cache=True, nogil=True)
+@kernel(types.uint64[::1](READ_UINT8, READ_INT64, READ_INT64, READ_INT64))
 def hash_words(data: Bytes, starts: Int64, ends: Int64, offsets: Int64) -> UInt64:
     """`word_hash` of the words of s spans, uint64[t], as many as `offsets` int64[s + 1] counts in each span."""
     hashes = np.empty(offsets[-1], np.uint64)

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit, types
 
 from corpusforge.kernels.array_types import READ_UINT8
+from corpusforge.kernels.loading import kernel, types
 
 SEED = np.uint64(0xCBF29CE484222325)
 """Start value: FNV's offset basis."""
@@ -25,13 +25,13 @@ _MIX_2 = np.uint64(0xC4CEB9FE1A85EC53)
 _SHIFT = np.uint64(33)
 
 
-@njit(types.uint64(types.uint64, types.uint64), cache=True, nogil=True)
+@kernel(types.uint64(types.uint64, types.uint64))
 def add_byte(state: np.uint64, byte: np.uint64) -> np.uint64:
     """State after one more byte; a hash begins with `SEED`."""
     return (state ^ byte) * PRIME
 
 
-@njit(types.uint64(types.uint64), cache=True, nogil=True)
+@kernel(types.uint64(types.uint64))
 def mix(state: np.uint64) -> np.uint64:
     """Finish a state: every bit of the result depends on every bit of the state."""
     state ^= state >> _SHIFT
@@ -41,13 +41,13 @@ def mix(state: np.uint64) -> np.uint64:
     return state ^ (state >> _SHIFT)
 
 
-@njit(types.uint64(types.uint64, types.uint64), cache=True, nogil=True)
+@kernel(types.uint64(types.uint64, types.uint64))
 def add_hash(state: np.uint64, item: np.uint64) -> np.uint64:
     """State of a sequence's hash after one more item; begins with 0, finished by `mix`."""
     return state * SEQUENCE + item
 
 
-@njit(types.uint64(READ_UINT8, types.int64, types.int64), cache=True, nogil=True)
+@kernel(types.uint64(READ_UINT8, types.int64, types.int64))
 def hash_bytes(data: npt.NDArray[np.uint8], start: int, end: int) -> np.uint64:
     """Hash of ``data[start:end]``."""
     state = SEED

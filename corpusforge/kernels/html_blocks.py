@@ -9,10 +9,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numba
 import numpy as np
 import numpy.typing as npt
-from numba import types
 
 from corpusforge.kernels.html_elements import (
     CANONICAL,
@@ -87,6 +85,7 @@ from corpusforge.kernels.html_scan import (
 )
 from corpusforge.kernels.html_text import end_block, write_preformatted, write_text
 from corpusforge.kernels.html_tokens import hash_name, is_letter, read_tag, skip_declaration, skip_raw
+from corpusforge.kernels.loading import kernel, types
 
 _BYTES = types.Array(types.uint8, 1, "C", readonly=True)
 _BUFFER = types.Array(types.uint8, 1, "C")
@@ -95,7 +94,7 @@ _STATE = types.Array(types.int64, 1, "C")
 _I = types.int64
 
 
-@numba.njit(_I(_ROWS, _ROWS, _STATE, _STATE, _I, _I, _I), cache=True, nogil=True)
+@kernel(_I(_ROWS, _ROWS, _STATE, _STATE, _I, _I, _I))
 def _register(
     stack: npt.NDArray[np.int64],
     elements: npt.NDArray[np.int64],
@@ -140,7 +139,7 @@ def _register(
     return int(stack[state[TOP] - 1, NUMBER]) if state[TOP] > 0 else -1
 
 
-@numba.njit(types.void(_ROWS, _STATE, _I, _I, _I), cache=True, nogil=True)
+@kernel(types.void(_ROWS, _STATE, _I, _I, _I))
 def _mark(marks: npt.NDArray[np.int64], walk: npt.NDArray[np.int64], kind: int, begin: int, end: int) -> None:
     if walk[MARK_COUNT] < len(marks):
         marks[walk[MARK_COUNT], 0] = kind
@@ -149,7 +148,7 @@ def _mark(marks: npt.NDArray[np.int64], walk: npt.NDArray[np.int64], kind: int, 
         walk[MARK_COUNT] += 1
 
 
-@numba.njit(types.boolean(_BYTES, _I, _I), cache=True, nogil=True)
+@kernel(types.boolean(_BYTES, _I, _I))
 def _is_linked_data(data: npt.NDArray[np.uint8], start: int, end: int) -> bool:
     """Tell whether "ld+json" stands in a tag."""
     for i in range(start, end - 6):
@@ -158,11 +157,7 @@ def _is_linked_data(data: npt.NDArray[np.uint8], start: int, end: int) -> bool:
     return False
 
 
-@numba.njit(
-    types.Tuple((_BUFFER, _ROWS, _ROWS, _ROWS, types.UniTuple(_I, 5)))(_BYTES, _I, _I, _I),
-    cache=True,
-    nogil=True,
-)
+@kernel(types.Tuple((_BUFFER, _ROWS, _ROWS, _ROWS, types.UniTuple(_I, 5)))(_BYTES, _I, _I, _I))
 def _walk(
     data: npt.NDArray[np.uint8], max_depth: int, max_nodes: int, max_steps: int
 ) -> tuple[

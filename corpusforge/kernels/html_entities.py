@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from html.entities import html5
 
-import numba
 import numpy as np
 import numpy.typing as npt
-from numba import types
 
 from corpusforge.kernels.html_tokens import OFFSET_BASIS, PRIME, name_hash
+from corpusforge.kernels.loading import kernel, types
 
 _BYTES = types.Array(types.uint8, 1, "C", readonly=True)
 _I = types.int64
@@ -36,12 +35,12 @@ _WINDOWS = np.where(_WINDOWS == _REPLACEMENT, np.arange(0x80, 0xA0), _WINDOWS)
 """What a reference to a C1 control character means."""
 
 
-@numba.njit(types.boolean(_I), cache=True, nogil=True, inline="always")
+@kernel(types.boolean(_I), inline="always")
 def _is_alphanumeric(byte: int) -> bool:
     return 48 <= byte <= 57 or 97 <= (byte | 32) <= 122
 
 
-@numba.njit(types.UniTuple(_I, 3)(_BYTES, _I), cache=True, nogil=True)
+@kernel(types.UniTuple(_I, 3)(_BYTES, _I))
 def _numeric(data: npt.NDArray[np.uint8], position: int) -> tuple[int, int, int]:
     """Decode "&#…"; see `character_reference`."""
     n = len(data)
@@ -73,7 +72,7 @@ def _numeric(data: npt.NDArray[np.uint8], position: int) -> tuple[int, int, int]
     return int(value), 0, int(i)
 
 
-@numba.njit(types.UniTuple(_I, 3)(_BYTES, _I), cache=True, nogil=True)
+@kernel(types.UniTuple(_I, 3)(_BYTES, _I))
 def character_reference(data: npt.NDArray[np.uint8], position: int) -> tuple[int, int, int]:
     """Decode what begins with the "&" at `position`.
 

@@ -7,10 +7,8 @@ link density, neighbours), to Readability (the element that gathers most paragra
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 import numpy.typing as npt
-from numba import types
 
 from corpusforge.kernels.html_groups import GROUPS, group_features
 from corpusforge.kernels.html_hints import HINTS, words_mask
@@ -36,6 +34,7 @@ from corpusforge.kernels.html_layout import (
     UPPER,
     WORDS,
 )
+from corpusforge.kernels.loading import kernel, types
 
 _HINTS = len(HINTS)
 _FAR = 99
@@ -106,12 +105,12 @@ _TABLE = types.Array(types.int32, 2, "C")
 _I = types.int64
 
 
-@numba.njit(_I(_I, _I), cache=True, nogil=True, inline="always")
+@kernel(_I(_I, _I), inline="always")
 def _thousandths(part: int, whole: int) -> int:
     return part * 1000 // max(whole, 1)
 
 
-@numba.njit(_OWN_ROWS(_ROWS, _ROWS), cache=True, nogil=True)
+@kernel(_OWN_ROWS(_ROWS, _ROWS))
 def _sums(blocks: npt.NDArray[np.int64], elements: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     """Sums over the blocks within each element; the last row is the page's."""
     count = len(elements)
@@ -144,7 +143,7 @@ def _sums(blocks: npt.NDArray[np.int64], elements: npt.NDArray[np.int64]) -> npt
     return sums
 
 
-@numba.njit(_I(_ROWS, _ROWS), cache=True, nogil=True)
+@kernel(_I(_ROWS, _ROWS))
 def _main(elements: npt.NDArray[np.int64], sums: npt.NDArray[np.int64]) -> int:
     """Row of the element that gathers most paragraphs; the page's row where there is none."""
     best = len(elements)
@@ -157,7 +156,7 @@ def _main(elements: npt.NDArray[np.int64], sums: npt.NDArray[np.int64]) -> int:
     return best
 
 
-@numba.njit(_I(_ROWS, _I, _I), cache=True, nogil=True)
+@kernel(_I(_ROWS, _I, _I))
 def _common_levels(elements: npt.NDArray[np.int64], a: int, b: int) -> int:
     """Levels from the element `a` up to the first that holds `b` too."""
     levels = 0
@@ -170,7 +169,7 @@ def _common_levels(elements: npt.NDArray[np.int64], a: int, b: int) -> int:
     return min(levels, _FAR)
 
 
-@numba.njit(_I(_ROWS, _I), cache=True, nogil=True, inline="always")
+@kernel(_I(_ROWS, _I), inline="always")
 def _tag_of(elements: npt.NDArray[np.int64], element: int) -> int:
     """Code of the nearest tag that has one."""
     while element >= 0:
@@ -180,7 +179,7 @@ def _tag_of(elements: npt.NDArray[np.int64], element: int) -> int:
     return 0
 
 
-@numba.njit(types.boolean(_BYTES, _I, _I, _BYTES), cache=True, nogil=True)
+@kernel(types.boolean(_BYTES, _I, _I, _BYTES))
 def _is_within(text: npt.NDArray[np.uint8], begin: int, end: int, title: npt.NDArray[np.uint8]) -> bool:
     """Tell whether `text[begin:end]` stands in `title`."""
     length = end - begin
@@ -193,7 +192,7 @@ def _is_within(text: npt.NDArray[np.uint8], begin: int, end: int, title: npt.NDA
     return False
 
 
-@numba.njit(types.void(_BYTES, _ROWS, _ROWS, _ROWS, _BYTES, _TABLE), cache=True, nogil=True)
+@kernel(types.void(_BYTES, _ROWS, _ROWS, _ROWS, _BYTES, _TABLE))
 def _own(
     text: npt.NDArray[np.uint8],
     blocks: npt.NDArray[np.int64],
@@ -263,7 +262,7 @@ def _own(
             f[column + 2] = _thousandths(linked, characters)
 
 
-@numba.njit(types.void(_ROWS, _ROWS, _ROWS, _TABLE), cache=True, nogil=True)
+@kernel(types.void(_ROWS, _ROWS, _ROWS, _TABLE))
 def _around(
     blocks: npt.NDArray[np.int64],
     elements: npt.NDArray[np.int64],
@@ -319,7 +318,7 @@ def _around(
             passed += blocks[k, CHARACTERS]
 
 
-@numba.njit(types.void(_BYTES, _ROWS, _ROWS, _ROWS, _TABLE, _I), cache=True, nogil=True)
+@kernel(types.void(_BYTES, _ROWS, _ROWS, _ROWS, _TABLE, _I))
 def _hints(
     text: npt.NDArray[np.uint8],
     blocks: npt.NDArray[np.int64],
@@ -358,7 +357,7 @@ def _hints(
             levels += 1
 
 
-@numba.njit(_TABLE(_BYTES, _ROWS, _ROWS, _BYTES, _I), cache=True, nogil=True)
+@kernel(_TABLE(_BYTES, _ROWS, _ROWS, _BYTES, _I))
 def _features(
     text: npt.NDArray[np.uint8],
     blocks: npt.NDArray[np.int64],

@@ -7,13 +7,12 @@ block is judged better with those like it (tag paths: Wu, Li, Hu and Wang, "Web 
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 import numpy.typing as npt
-from numba import types
 
 from corpusforge.kernels.html_hints import bit
 from corpusforge.kernels.html_layout import CHARACTERS, ELEMENT, LINKED, MASK, PARENT, TAG
+from corpusforge.kernels.loading import kernel, types
 
 GROUPS: tuple[str, ...] = (
     "alike blocks",
@@ -41,7 +40,7 @@ _NUMBERS = types.Array(types.int64, 1, "C")
 _I = types.int64
 
 
-@numba.njit(_NUMBERS(_ROWS, _ROWS), cache=True, nogil=True)
+@kernel(_NUMBERS(_ROWS, _ROWS))
 def _groups(blocks: npt.NDArray[np.int64], elements: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     """Number of each block's group, int64[b], by tag and hints of its element and of the one around that."""
     count = len(blocks)
@@ -66,7 +65,7 @@ def _groups(blocks: npt.NDArray[np.int64], elements: npt.NDArray[np.int64]) -> n
     return groups
 
 
-@numba.njit(_OWN_ROWS(_ROWS, _NUMBERS), cache=True, nogil=True)
+@kernel(_OWN_ROWS(_ROWS, _NUMBERS))
 def _sums(blocks: npt.NDArray[np.int64], groups: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     """Sums int64[g, 5] over groups: blocks, code points, those in links, those of paragraphs; and the first block."""
     sums = np.zeros((len(blocks), 5), np.int64)
@@ -83,7 +82,7 @@ def _sums(blocks: npt.NDArray[np.int64], groups: npt.NDArray[np.int64]) -> npt.N
     return sums
 
 
-@numba.njit(types.void(_ROWS, _ROWS, _TABLE, _I), cache=True, nogil=True)
+@kernel(types.void(_ROWS, _ROWS, _TABLE, _I))
 def _articles(
     blocks: npt.NDArray[np.int64], elements: npt.NDArray[np.int64], table: npt.NDArray[np.int32], column: int
 ) -> None:
@@ -109,7 +108,7 @@ def _articles(
         table[k, column + 2] = count
 
 
-@numba.njit(types.void(_ROWS, _ROWS, _TABLE, _I), cache=True, nogil=True)
+@kernel(types.void(_ROWS, _ROWS, _TABLE, _I))
 def group_features(
     blocks: npt.NDArray[np.int64], elements: npt.NDArray[np.int64], table: npt.NDArray[np.int32], column: int
 ) -> None:

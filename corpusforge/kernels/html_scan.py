@@ -9,10 +9,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numba
 import numpy as np
 import numpy.typing as npt
-from numba import types
 
 from corpusforge.kernels.html_elements import (
     BARRIER,
@@ -53,6 +51,7 @@ from corpusforge.kernels.html_elements import (
     signed,
 )
 from corpusforge.kernels.html_tokens import hash_name, is_letter, read_tag, skip_declaration, skip_raw
+from corpusforge.kernels.loading import kernel, types
 
 _TR, _TBODY, _P, _LI = signed("tr"), signed("tbody"), signed("p"), signed("li")
 
@@ -89,14 +88,14 @@ class PageShape(NamedTuple):
     options: int
 
 
-@numba.njit(_I(types.uint64), cache=True, nogil=True)
+@kernel(_I(types.uint64))
 def known_name(name: np.uint64) -> int:
     """Number of a known name, or -1."""
     k = int(np.searchsorted(HASHES, name))
     return k if k < len(HASHES) and HASHES[k] == name else -1
 
 
-@numba.njit(types.void(_TABLE, _STATE, _I), cache=True, nogil=True)
+@kernel(types.void(_TABLE, _STATE, _I))
 def _pop_to(stack: npt.NDArray[np.int64], state: npt.NDArray[np.int64], height: int) -> None:
     """Cut the stack of open elements to `height`."""
     while state[TOP] > height:
@@ -107,7 +106,7 @@ def _pop_to(stack: npt.NDArray[np.int64], state: npt.NDArray[np.int64], height: 
         state[REPEAT] = 1
 
 
-@numba.njit(_I(_TABLE, _STATE, _I, _I), cache=True, nogil=True)
+@kernel(_I(_TABLE, _STATE, _I, _I))
 def _find_name(stack: npt.NDArray[np.int64], state: npt.NDArray[np.int64], name: int, stop: int) -> int:
     """Height of the topmost HTML element of that name above any of a class in `stop`; -1 where there is none."""
     for k in range(state[TOP] - 1, -1, -1):
@@ -118,7 +117,7 @@ def _find_name(stack: npt.NDArray[np.int64], state: npt.NDArray[np.int64], name:
     return -1
 
 
-@numba.njit(_I(_TABLE, _STATE, _I), cache=True, nogil=True)
+@kernel(_I(_TABLE, _STATE, _I))
 def _find_kind(stack: npt.NDArray[np.int64], state: npt.NDArray[np.int64], kind: int) -> int:
     """Height of the topmost HTML element of a class in `kind`; -1 where there is none."""
     for k in range(state[TOP] - 1, -1, -1):
@@ -127,7 +126,7 @@ def _find_kind(stack: npt.NDArray[np.int64], state: npt.NDArray[np.int64], kind:
     return -1
 
 
-@numba.njit(types.void(_TABLE, _STATE, _I, _I, _I, _I), cache=True, nogil=True)
+@kernel(types.void(_TABLE, _STATE, _I, _I, _I, _I))
 def _push(
     stack: npt.NDArray[np.int64], state: npt.NDArray[np.int64], name: int, exact: int, kind: int, alien: int
 ) -> None:
@@ -141,14 +140,14 @@ def _push(
         state[TOP] += 1
 
 
-@numba.njit(_I(_TABLE, _STATE), cache=True, nogil=True)
+@kernel(_I(_TABLE, _STATE))
 def _last_marker(stack: npt.NDArray[np.int64], state: npt.NDArray[np.int64]) -> int:
     """Length of the list of active formatting elements at its last marker."""
     marker = _find_kind(stack, state, MARKER)
     return int(min(state[ACTIVE], stack[marker, BELOW])) if marker >= 0 else 0
 
 
-@numba.njit(types.void(_TABLE, _STATE, _I), cache=True, nogil=True)
+@kernel(types.void(_TABLE, _STATE, _I))
 def _forget(active: npt.NDArray[np.int64], state: npt.NDArray[np.int64], index: int) -> None:
     """Take one entry out of the list of active formatting elements."""
     for k in range(index, state[ACTIVE] - 1):
@@ -157,7 +156,7 @@ def _forget(active: npt.NDArray[np.int64], state: npt.NDArray[np.int64], index: 
     state[ACTIVE] -= 1
 
 
-@numba.njit(types.void(_TABLE, _TABLE, _STATE, _I, _I, _I), cache=True, nogil=True)
+@kernel(types.void(_TABLE, _TABLE, _STATE, _I, _I, _I))
 def _open_formatting(
     stack: npt.NDArray[np.int64],
     active: npt.NDArray[np.int64],
@@ -185,7 +184,7 @@ def _open_formatting(
         state[ACTIVE] += 1
 
 
-@numba.njit(types.void(_TABLE, _TABLE, _STATE, _I), cache=True, nogil=True)
+@kernel(types.void(_TABLE, _TABLE, _STATE, _I))
 def _close_formatting(
     stack: npt.NDArray[np.int64], active: npt.NDArray[np.int64], state: npt.NDArray[np.int64], name: int
 ) -> None:
@@ -197,7 +196,7 @@ def _close_formatting(
             return
 
 
-@numba.njit(types.void(_TABLE, _STATE, _I, _I), cache=True, nogil=True)
+@kernel(types.void(_TABLE, _STATE, _I, _I))
 def _open_in_table(stack: npt.NDArray[np.int64], state: npt.NDArray[np.int64], name: int, kind: int) -> None:
     """Enter a cell, row, caption or such; outside of a table the tag is ignored."""
     table = _find_kind(stack, state, TABLE | TEMPLATE)
@@ -221,7 +220,7 @@ def _open_in_table(stack: npt.NDArray[np.int64], state: npt.NDArray[np.int64], n
     _push(stack, state, name, name, kind, 0)
 
 
-@numba.njit(types.void(_TABLE, _TABLE, _STATE, _I, _I), cache=True, nogil=True)
+@kernel(types.void(_TABLE, _TABLE, _STATE, _I, _I))
 def _make_room(
     stack: npt.NDArray[np.int64],
     active: npt.NDArray[np.int64],
@@ -253,14 +252,14 @@ def _make_room(
             _pop_to(stack, state, button)
 
 
-@numba.njit(types.void(_TABLE, _STATE), cache=True, nogil=True)
+@kernel(types.void(_TABLE, _STATE))
 def _leave_foreign(stack: npt.NDArray[np.int64], state: npt.NDArray[np.int64]) -> None:
     """Close SVG and MathML elements up to one of HTML or to an integration point (13.2.6.5)."""
     while state[TOP] > 0 and stack[state[TOP] - 1, ALIEN]:
         _pop_to(stack, state, state[TOP] - 1)
 
 
-@numba.njit(types.void(_TABLE, _TABLE, _STATE, _I, _I, _I, _I, types.boolean), cache=True, nogil=True)
+@kernel(types.void(_TABLE, _TABLE, _STATE, _I, _I, _I, _I, types.boolean))
 def open_element(
     stack: npt.NDArray[np.int64],
     active: npt.NDArray[np.int64],
@@ -300,7 +299,7 @@ def open_element(
     state[DEEPEST] = max(state[DEEPEST], depth)
 
 
-@numba.njit(types.void(_TABLE, _TABLE, _STATE, _I, _I, _I), cache=True, nogil=True)
+@kernel(types.void(_TABLE, _TABLE, _STATE, _I, _I, _I))
 def close_element(
     stack: npt.NDArray[np.int64],
     active: npt.NDArray[np.int64],
@@ -340,7 +339,7 @@ def close_element(
         _pop_to(stack, state, found)
 
 
-@numba.njit(types.UniTuple(_I, 5)(_BYTES, _I), cache=True, nogil=True)
+@kernel(types.UniTuple(_I, 5)(_BYTES, _I))
 def _scan(data: npt.NDArray[np.uint8], max_depth: int) -> tuple[int, int, int, int, int]:
     """Scan until the end or until the depth is over `max_depth`."""
     n = len(data)

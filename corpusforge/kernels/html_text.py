@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 import numpy.typing as npt
-from numba import types
 
 from corpusforge.kernels.html_entities import character_reference
 from corpusforge.kernels.html_layout import (
@@ -35,6 +33,7 @@ from corpusforge.kernels.html_layout import (
     UPPER,
     WORDS,
 )
+from corpusforge.kernels.loading import kernel, types
 
 _BYTES = types.Array(types.uint8, 1, "C", readonly=True)
 _BUFFER = types.Array(types.uint8, 1, "C")
@@ -43,7 +42,7 @@ _STATE = types.Array(types.int64, 1, "C")
 _I = types.int64
 
 
-@numba.njit(types.void(_STATE, _ROWS, _STATE), cache=True, nogil=True)
+@kernel(types.void(_STATE, _ROWS, _STATE))
 def end_block(
     walk: npt.NDArray[np.int64], blocks: npt.NDArray[np.int64], block: npt.NDArray[np.int64]
 ) -> None:
@@ -63,7 +62,7 @@ def end_block(
     walk[PENDING] = NOTHING
 
 
-@numba.njit(types.void(_BUFFER, _STATE, _STATE, _I, _I), cache=True, nogil=True, inline="always")
+@kernel(types.void(_BUFFER, _STATE, _STATE, _I, _I), inline="always")
 def _before_character(
     out: npt.NDArray[np.uint8],
     walk: npt.NDArray[np.int64],
@@ -84,7 +83,7 @@ def _before_character(
     walk[PENDING] = NOTHING
 
 
-@numba.njit(types.void(_BUFFER, _STATE, _I), cache=True, nogil=True)
+@kernel(types.void(_BUFFER, _STATE, _I))
 def _write_code_point(out: npt.NDArray[np.uint8], walk: npt.NDArray[np.int64], value: int) -> None:
     k = walk[OUT]
     if value < 0x80:
@@ -108,7 +107,7 @@ def _write_code_point(out: npt.NDArray[np.uint8], walk: npt.NDArray[np.int64], v
     walk[OUT] = k
 
 
-@numba.njit(_I(_BYTES, _I, _BUFFER, _STATE, _STATE, _I, _I), cache=True, nogil=True)
+@kernel(_I(_BYTES, _I, _BUFFER, _STATE, _STATE, _I, _I))
 def _special(
     data: npt.NDArray[np.uint8],
     i: int,
@@ -165,7 +164,7 @@ def _special(
     return after
 
 
-@numba.njit(types.void(_BYTES, _I, _I, _BUFFER, _STATE, _STATE, _I), cache=True, nogil=True)
+@kernel(types.void(_BYTES, _I, _I, _BUFFER, _STATE, _STATE, _I))
 def write_text(
     data: npt.NDArray[np.uint8],
     start: int,
@@ -217,7 +216,7 @@ def write_text(
             block[LINKED] += characters
 
 
-@numba.njit(types.void(_BYTES, _I, _I, _BUFFER, _STATE, _STATE, _I), cache=True, nogil=True)
+@kernel(types.void(_BYTES, _I, _I, _BUFFER, _STATE, _STATE, _I))
 def write_preformatted(
     data: npt.NDArray[np.uint8],
     start: int,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 import numpy.typing as npt
-from numba import types
+
+from corpusforge.kernels.loading import kernel, types
 
 OFFSET_BASIS, PRIME = 0xCBF29CE484222325, 0x100000001B3
 """FNV-1a, 64 bit."""
@@ -23,19 +23,19 @@ def name_hash(name: str) -> int:
     return value
 
 
-@numba.njit(types.boolean(_I), cache=True, nogil=True, inline="always")
+@kernel(types.boolean(_I), inline="always")
 def is_space(byte: int) -> bool:
     """Tell whether a byte is ASCII white space of HTML."""
     return byte == 32 or byte == 10 or byte == 9 or byte == 13 or byte == 12
 
 
-@numba.njit(types.boolean(_I), cache=True, nogil=True, inline="always")
+@kernel(types.boolean(_I), inline="always")
 def is_letter(byte: int) -> bool:
     """Tell whether a byte is an ASCII letter."""
     return 97 <= (byte | 32) <= 122
 
 
-@numba.njit(types.UniTuple(_I, 5)(_BYTES, _I), cache=True, nogil=True)
+@kernel(types.UniTuple(_I, 5)(_BYTES, _I))
 def read_tag(data: npt.NDArray[np.uint8], position: int) -> tuple[int, int, int, int, int]:
     """Read a tag whose name begins at `position`: end of the name, end of the tag, attributes, self-closing, hash.
 
@@ -85,13 +85,13 @@ def read_tag(data: npt.NDArray[np.uint8], position: int) -> tuple[int, int, int,
     return name_end, i + 1, attributes, self_closing, int(np.int64(value))
 
 
-@numba.njit(types.boolean(_BYTES, _I), cache=True, nogil=True, inline="always")
+@kernel(types.boolean(_BYTES, _I), inline="always")
 def is_comment(data: npt.NDArray[np.uint8], position: int) -> bool:
     """Tell whether the "<" at `position` begins "<!--"; three more bytes must be there."""
     return bool(data[position + 1] == 33 and data[position + 2] == 45 and data[position + 3] == 45)
 
 
-@numba.njit(_U(_BYTES, _I, _I), cache=True, nogil=True)
+@kernel(_U(_BYTES, _I, _I))
 def hash_name(data: npt.NDArray[np.uint8], start: int, end: int) -> np.uint64:
     """FNV-1a, uint64, of a name in lower case."""
     value = np.uint64(OFFSET_BASIS)
@@ -103,7 +103,7 @@ def hash_name(data: npt.NDArray[np.uint8], start: int, end: int) -> np.uint64:
     return value
 
 
-@numba.njit(types.boolean(_BYTES, _I, _BYTES, _I, _I), cache=True, nogil=True)
+@kernel(types.boolean(_BYTES, _I, _BYTES, _I, _I))
 def name_at(
     data: npt.NDArray[np.uint8], position: int, names: npt.NDArray[np.uint8], start: int, end: int
 ) -> bool:
@@ -120,7 +120,7 @@ def name_at(
     return bool(is_space(after) or after == 47 or after == 62)
 
 
-@numba.njit(_I(_BYTES, _I, _I, _I, types.boolean), cache=True, nogil=True)
+@kernel(_I(_BYTES, _I, _I, _I, types.boolean))
 def skip_raw(data: npt.NDArray[np.uint8], position: int, start: int, end: int, is_script: bool) -> int:
     """Find the end tag of the raw text element named `data[start:end]`; gives its "<", or the end of the data."""
     n = len(data)
@@ -143,7 +143,7 @@ def skip_raw(data: npt.NDArray[np.uint8], position: int, start: int, end: int, i
     return n
 
 
-@numba.njit(_I(_BYTES, _I), cache=True, nogil=True)
+@kernel(_I(_BYTES, _I))
 def skip_comment(data: npt.NDArray[np.uint8], position: int) -> int:
     """Find the end of a comment; `position` is behind its "<!--"."""
     n = len(data)
@@ -160,7 +160,7 @@ def skip_comment(data: npt.NDArray[np.uint8], position: int) -> int:
     return n
 
 
-@numba.njit(_I(_BYTES, _I, types.boolean), cache=True, nogil=True)
+@kernel(_I(_BYTES, _I, types.boolean))
 def skip_declaration(data: npt.NDArray[np.uint8], position: int, is_foreign: bool) -> int:
     """Find the end of "<!…", "<?…" or "</" without a name; `position` is that of "<"."""
     n = len(data)

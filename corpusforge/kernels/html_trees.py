@@ -6,10 +6,8 @@ leaves are whole numbers, so a sum does not depend on its order or on the machin
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 import numpy.typing as npt
-from numba import types
 
 from corpusforge.kernels.html_layout import (
     BEGIN,
@@ -23,6 +21,7 @@ from corpusforge.kernels.html_layout import (
     PARENT,
     TAG,
 )
+from corpusforge.kernels.loading import kernel, types
 
 _TABLE = types.Array(types.int32, 2, "C", readonly=True)
 _NODES = types.Array(types.int32, 2, "C", readonly=True)
@@ -38,7 +37,7 @@ _I = types.int64
 FEATURE, THRESHOLD, LEFT, RIGHT = 0, 1, 2, 3
 
 
-@numba.njit(_SCORES(_TABLE, _NODES, _ROOTS, _I, _I), cache=True, nogil=True)
+@kernel(_SCORES(_TABLE, _NODES, _ROOTS, _I, _I))
 def score_trees(
     table: npt.NDArray[np.int32],
     nodes: npt.NDArray[np.int32],
@@ -64,7 +63,7 @@ def score_trees(
     return scores
 
 
-@numba.njit(_I(_ROWS, _I), cache=True, nogil=True, inline="always")
+@kernel(_I(_ROWS, _I), inline="always")
 def _tag_of(elements: npt.NDArray[np.int64], element: int) -> int:
     while element >= 0:
         if elements[element, TAG]:
@@ -73,7 +72,7 @@ def _tag_of(elements: npt.NDArray[np.int64], element: int) -> int:
     return 0
 
 
-@numba.njit(_I(_BUFFER, _I, _I), cache=True, nogil=True)
+@kernel(_I(_BUFFER, _I, _I))
 def _write_number(out: npt.NDArray[np.uint8], at: int, number: int) -> int:
     digits = 1
     rest = number
@@ -86,7 +85,7 @@ def _write_number(out: npt.NDArray[np.uint8], at: int, number: int) -> int:
     return at + digits
 
 
-@numba.njit(_BUFFER(_BYTES, _ROWS, _ROWS, _KEPT, types.boolean), cache=True, nogil=True)
+@kernel(_BUFFER(_BYTES, _ROWS, _ROWS, _KEPT, types.boolean))
 def join_blocks(
     text: npt.NDArray[np.uint8],
     blocks: npt.NDArray[np.int64],

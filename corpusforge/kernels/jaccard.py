@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit, types
 
 from corpusforge.kernels.array_types import READ_INT64, READ_UINT64
+from corpusforge.kernels.loading import kernel, types
 
 Int64 = npt.NDArray[np.int64]
 UInt64 = npt.NDArray[np.uint64]
 
 
-@njit(
-    types.UniTuple(types.int64[::1], 2)(READ_UINT64, types.int64, READ_INT64, READ_UINT64, READ_INT64),
-    cache=True,
-    nogil=True,
-)
+@kernel(types.UniTuple(types.int64[::1], 2)(READ_UINT64, types.int64, READ_INT64, READ_UINT64, READ_INT64))
 def overlaps(
     one: UInt64, one_cut: int, offsets: Int64, others: UInt64, others_cut: Int64
 ) -> tuple[Int64, Int64]:

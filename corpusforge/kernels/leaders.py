@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit, types
 
 from corpusforge.kernels.array_types import INT64, READ_INT64, READ_UINT64, UINT64
+from corpusforge.kernels.loading import kernel, types
 
 Int64 = npt.NDArray[np.int64]
 UInt64 = npt.NDArray[np.uint64]
@@ -44,10 +44,8 @@ def leader_pairs(
     return leaders, members, ranks
 
 
-@njit(
-    types.UniTuple(types.int64[::1], 3)(READ_UINT64, READ_INT64, READ_UINT64, INT64, UINT64, UINT64, INT64),
-    cache=True,
-    nogil=True,
+@kernel(
+    types.UniTuple(types.int64[::1], 3)(READ_UINT64, READ_INT64, READ_UINT64, INT64, UINT64, UINT64, INT64)
 )
 def _leader_pairs(
     keys: UInt64,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit, types
 
 from corpusforge.kernels.array_types import INT64, READ_INT64, READ_UINT8
+from corpusforge.kernels.loading import kernel, types
 
 Bytes = npt.NDArray[np.uint8]
 Int64 = npt.NDArray[np.int64]
@@ -24,7 +24,7 @@ def split_lines(data: Bytes, offsets: Int64) -> tuple[Int64, Int64, Int64]:
     return document_offsets, starts, ends
 
 
-@njit(types.UniTuple(INT64, 3)(READ_UINT8, READ_INT64), cache=True, nogil=True)
+@kernel(types.UniTuple(INT64, 3)(READ_UINT8, READ_INT64))
 def _split_lines(data: Bytes, offsets: Int64) -> tuple[Int64, Int64, Int64]:
     documents = len(offsets) - 1
     lines = documents

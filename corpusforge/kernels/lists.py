@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit, types
 
 from corpusforge.kernels.array_types import INT64, READ_INT64, READ_UINT64, UINT64
+from corpusforge.kernels.loading import kernel, types
 
 Int64 = npt.NDArray[np.int64]
 UInt64 = npt.NDArray[np.uint64]
 
 
-@njit(types.Tuple((INT64, UINT64))(READ_UINT64, READ_INT64, READ_INT64), cache=True, nogil=True)
+@kernel(types.Tuple((INT64, UINT64))(READ_UINT64, READ_INT64, READ_INT64))
 def gather_lists(values: UInt64, starts: Int64, sizes: Int64) -> tuple[Int64, UInt64]:
     """Copy n lists: list i is ``values[starts[i]:][:sizes[i]]``.
 

@@ -12,10 +12,10 @@ import math
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit, types
 
 from corpusforge.kernels.array_types import INT32, INT64, READ_INT32, READ_INT64, READ_UINT8, READ_UINT64
 from corpusforge.kernels.hash64 import add_hash, mix
+from corpusforge.kernels.loading import kernel, types
 
 Int32 = npt.NDArray[np.int32]
 Int64 = npt.NDArray[np.int64]
@@ -27,7 +27,7 @@ _FLOAT64 = types.Array(types.float64, 1, "C")
 _READ_FLOAT32 = types.Array(types.float32, 1, "C", readonly=True)
 
 
-@njit(types.Tuple((INT64, INT32))(READ_UINT64, READ_INT64, types.int64, types.int64), cache=True, nogil=True)
+@kernel(types.Tuple((INT64, INT32))(READ_UINT64, READ_INT64, types.int64, types.int64))
 def hash_features(hashes: UInt64, offsets: Int64, ngrams: int, buckets: int) -> tuple[Int64, Int32]:
     """Buckets of the terms of n texts and of their runs of up to `ngrams` terms.
 
@@ -51,7 +51,7 @@ def hash_features(hashes: UInt64, offsets: Int64, ngrams: int, buckets: int) -> 
     return feature_offsets, found[:count]
 
 
-@njit(_FLOAT64(READ_INT64, READ_INT32, _READ_FLOAT32, types.float64), cache=True, nogil=True)
+@kernel(_FLOAT64(READ_INT64, READ_INT32, _READ_FLOAT32, types.float64))
 def score_features(offsets: Int64, features: Int32, weights: Float32, bias: float) -> Float64:
     """Probability float64[n] of each text, NaN for one without features; arrays as `hash_features` gives them."""
     scores = np.empty(len(offsets) - 1, np.float64)
@@ -67,11 +67,7 @@ def score_features(offsets: Int64, features: Int32, weights: Float32, bias: floa
     return scores
 
 
-@njit(
-    types.float64(READ_INT64, READ_INT32, READ_UINT8, READ_INT64, types.float64, _FLOAT64, _FLOAT64),
-    cache=True,
-    nogil=True,
-)
+@kernel(types.float64(READ_INT64, READ_INT32, READ_UINT8, READ_INT64, types.float64, _FLOAT64, _FLOAT64))
 def train_features(
     offsets: Int64,
     features: Int32,

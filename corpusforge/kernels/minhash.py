@@ -11,10 +11,10 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit, types
 
 from corpusforge.kernels.array_types import READ_INT64, READ_UINT64
 from corpusforge.kernels.hash64 import mix
+from corpusforge.kernels.loading import kernel, types
 from corpusforge.kernels.mixing import mix32
 
 Int64 = npt.NDArray[np.int64]
@@ -39,7 +39,7 @@ def permutations(count: int, scheme: Scheme, seed: int = 1) -> tuple[npt.NDArray
     return a, b
 
 
-@njit(types.uint32[:, ::1](READ_INT64, READ_UINT64, _READ_UINT32, _READ_UINT32), cache=True, nogil=True)
+@kernel(types.uint32[:, ::1](READ_INT64, READ_UINT64, _READ_UINT32, _READ_UINT32))
 def signatures32(offsets: Int64, hashes: UInt64, a: UInt32, b: UInt32) -> UInt32:
     """Compute `affine32` signatures uint32[n, len(a)] of the low 32 bits of the shingles' hashes.
 
@@ -71,7 +71,7 @@ def signatures32(offsets: Int64, hashes: UInt64, a: UInt32, b: UInt32) -> UInt32
     return result
 
 
-@njit(types.uint64[:, ::1](READ_INT64, READ_UINT64, READ_UINT64, READ_UINT64), cache=True, nogil=True)
+@kernel(types.uint64[:, ::1](READ_INT64, READ_UINT64, READ_UINT64, READ_UINT64))
 def signatures64(offsets: Int64, hashes: UInt64, a: UInt64, b: UInt64) -> UInt64:
     """Compute `affine64` signatures uint64[n, len(a)]; otherwise as `signatures32`."""
     documents, count = len(offsets) - 1, len(a)
@@ -108,13 +108,11 @@ def signatures(
     return np.asarray(signatures64(offsets, hashes, a, b))
 
 
-@njit(
+@kernel(
     [
         types.uint64[:, ::1](types.Array(types.uint32, 2, "C", readonly=True), types.int64, types.int64),
         types.uint64[:, ::1](types.Array(types.uint64, 2, "C", readonly=True), types.int64, types.int64),
-    ],
-    cache=True,
-    nogil=True,
+    ]
 )
 def band_keys(signature_rows: npt.NDArray[np.unsignedinteger], bands: int, rows: int) -> UInt64:
     """Hash each of `bands` runs of `rows` signature values with the band's number, uint64[n, bands].

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit, types
+
+from corpusforge.kernels.loading import kernel, types
 
 UInt64 = npt.NDArray[np.uint64]
 
 _SHIFT = np.uint64(33)
 
 
-@njit(types.uint32(types.uint32), cache=True, nogil=True)
+@kernel(types.uint32(types.uint32))
 def mix32(value: np.uint32) -> np.uint32:
     """Mix one 32-bit value; `mix32(0)` is 0."""
     value = np.uint32(value ^ (value >> np.uint32(16)))

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit, types
 
 from corpusforge.kernels.array_types import READ_INT32, READ_INT64, READ_UINT8, READ_UINT64
 from corpusforge.kernels.fasttext_sums import find_entry
 from corpusforge.kernels.hash64 import mix
+from corpusforge.kernels.loading import kernel, types
 
 Bytes = npt.NDArray[np.uint8]
 Int32 = npt.NDArray[np.int32]
@@ -32,9 +32,7 @@ _TAB, _LINE_FEED, _RETURN, _SPACE = 9, 10, 13, 32
 _MINUS, _PLUS, _POINT, _ZERO, _NINE, _E = 0x2D, 0x2B, 0x2E, 0x30, 0x39, 0x65
 
 
-@njit(
-    types.Tuple((types.float64, types.boolean))(READ_UINT8, types.int64, types.int64), cache=True, nogil=True
-)
+@kernel(types.Tuple((types.float64, types.boolean))(READ_UINT8, types.int64, types.int64))
 def parse_number(data: Bytes, start: int, end: int) -> tuple[float, bool]:
     """Value of ``data[start:end]`` as a decimal number, and whether it is one."""
     at = start
@@ -70,12 +68,10 @@ def parse_number(data: Bytes, start: int, end: int) -> tuple[float, bool]:
     return (-value if negative else value), at == end and digits > 0
 
 
-@njit(
+@kernel(
     types.Tuple((types.int64, _MATRIX, types.int64[:, ::1]))(
         READ_UINT8, types.int64, types.int64, types.int64, types.int64
-    ),
-    cache=True,
-    nogil=True,
+    )
 )
 def parse_lines(
     data: Bytes, start: int, end: int, length: int, count: int
@@ -123,11 +119,7 @@ def parse_lines(
     return line, numbers, words
 
 
-@njit(
-    types.int32[:, ::1](READ_UINT8, types.int64[:, ::1], READ_UINT8, READ_INT64, READ_INT32),
-    cache=True,
-    nogil=True,
-)
+@kernel(types.int32[:, ::1](READ_UINT8, types.int64[:, ::1], READ_UINT8, READ_INT64, READ_INT32))
 def find_ids(data: Bytes, words: Int64, names: Bytes, name_offsets: Int64, table: Int32) -> Int32:
     """Ids int32[n, length] of words given by starts and ends int64[n, 2 * length]; -1 for unknown ones."""
     ids = np.empty((words.shape[0], words.shape[1] // 2), np.int32)
@@ -139,7 +131,7 @@ def find_ids(data: Bytes, words: Int64, names: Bytes, name_offsets: Int64, table
     return ids
 
 
-@njit(types.int64(types.int64, types.int64, READ_UINT64), cache=True, nogil=True)
+@kernel(types.int64(types.int64, types.int64, READ_UINT64))
 def _find(entry: int, word: int, keys: UInt64) -> np.int64:
     """Slot of the n-gram that puts `word` before `entry`, or ~slot of the free one where it belongs."""
     key = (np.uint64(entry) << np.uint64(32)) | np.uint64(word)
@@ -152,11 +144,7 @@ def _find(entry: int, word: int, keys: UInt64) -> np.int64:
     return np.int64(slot)
 
 
-@njit(
-    types.int64(_READ_IDS, _READ_MATRIX, types.int64, types.uint64[::1], _MATRIX, types.int64),
-    cache=True,
-    nogil=True,
-)
+@kernel(types.int64(_READ_IDS, _READ_MATRIX, types.int64, types.uint64[::1], _MATRIX, types.int64))
 def insert_ngrams(
     ids: Int32, numbers: Float32, words: int, keys: UInt64, values: Float32, held: int
 ) -> np.int64:
@@ -187,7 +175,7 @@ def insert_ngrams(
     return taken
 
 
-@njit(
+@kernel(
     types.float64[::1](
         READ_INT32,
         READ_INT64,
@@ -197,9 +185,7 @@ def insert_ngrams(
         _READ_MATRIX,
         READ_UINT64,
         _READ_MATRIX,
-    ),
-    cache=True,
-    nogil=True,
+    )
 )
 def score_sentences(
     ids: Int32,
@@ -251,7 +237,7 @@ def score_sentences(
     return scores
 
 
-@njit(
+@kernel(
     types.Tuple((types.int32[::1], types.int64[::1], types.int64[::1]))(
         READ_INT64,
         READ_INT32,
@@ -262,9 +248,7 @@ def score_sentences(
         READ_INT32,
         READ_INT32,
         READ_INT32,
-    ),
-    cache=True,
-    nogil=True,
+    )
 )
 def join_ids(
     offsets: Int64,

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit, types
 
 from corpusforge.kernels.array_types import INT32, INT64, READ_INT32, READ_INT64, READ_UINT8, UINT8, UINT64
 from corpusforge.kernels.hash64 import SEED, add_byte, mix
+from corpusforge.kernels.loading import kernel, types
 from corpusforge.kernels.unicode_table import CLASSES, CODE_POINTS, DIGIT, LOWER_SHIFT, NUMBER, SPACE, decode
 
 Bytes = npt.NDArray[np.uint8]
@@ -54,7 +54,7 @@ def normalize_texts(data: Bytes, offsets: Int64) -> NormalizedTexts:
     return NormalizedTexts(*_normalize(data, offsets, CLASSES, LOWER_SHIFT, _IS_PUNCTUATION))
 
 
-@njit(types.int64(UINT8, types.int64, types.int64), cache=True, nogil=True)
+@kernel(types.int64(UINT8, types.int64, types.int64))
 def _put(out: Bytes, at: int, code_point: int) -> int:
     """Write a code point of two bytes and more, or of one; gives the place behind it."""
     if code_point < 0x80:
@@ -77,12 +77,10 @@ def _put(out: Bytes, at: int, code_point: int) -> int:
     return at + 1
 
 
-@njit(
+@kernel(
     types.Tuple((UINT8, INT64, INT64, UINT64, INT32, INT64))(
         READ_UINT8, READ_INT64, _READ_UINT16, READ_INT32, READ_UINT8
-    ),
-    cache=True,
-    nogil=True,
+    )
 )
 def _normalize(
     data: Bytes,

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit, types
+
+from corpusforge.kernels.loading import kernel, types
 
 Int32 = npt.NDArray[np.int32]
 Int64 = npt.NDArray[np.int64]
@@ -26,7 +27,7 @@ _bits = types.uint64[:, ::1]
 _pieces = types.Tuple((types.int64[::1], types.int64[::1], types.int32[::1]))
 
 
-@njit(_pieces(_lengths, types.int64), cache=True, nogil=True)
+@kernel(_pieces(_lengths, types.int64))
 def cut_long(lengths: Int64, capacity: int) -> tuple[Int64, Int64, Int32]:
     """Pieces of documents: (document int64[p], start int64[p], length int32[p]), in order.
 
@@ -50,7 +51,7 @@ def cut_long(lengths: Int64, capacity: int) -> tuple[Int64, Int64, Int32]:
     return documents, starts, sizes
 
 
-@njit(_pieces(_lengths, types.int64), cache=True, nogil=True)
+@kernel(_pieces(_lengths, types.int64))
 def cut_stream(lengths: Int64, capacity: int) -> tuple[Int64, Int64, Int32]:
     """Pieces as in `cut_long`, of the documents laid end to end and cut every `capacity` tokens."""
     total = np.int64(0)
@@ -79,7 +80,7 @@ def cut_stream(lengths: Int64, capacity: int) -> tuple[Int64, Int64, Int32]:
     return documents, starts, sizes
 
 
-@njit(types.int64(types.uint64), cache=True, nogil=True)
+@kernel(types.int64(types.uint64))
 def _lowest_bit(word: np.uint64) -> int:
     """Position of the lowest set bit of a word that is not zero."""
     position = 0
@@ -91,7 +92,7 @@ def _lowest_bit(word: np.uint64) -> int:
     return position
 
 
-@njit(types.void(_bits, types.int64), cache=True, nogil=True)
+@kernel(types.void(_bits, types.int64))
 def _set(bits: UInt64, value: int) -> None:
     for level in range(_LEVELS):
         word = value >> 6
@@ -102,7 +103,7 @@ def _set(bits: UInt64, value: int) -> None:
         value = word
 
 
-@njit(types.void(_bits, types.int64), cache=True, nogil=True)
+@kernel(types.void(_bits, types.int64))
 def _clear(bits: UInt64, value: int) -> None:
     for level in range(_LEVELS):
         word = value >> 6
@@ -112,7 +113,7 @@ def _clear(bits: UInt64, value: int) -> None:
         value = word
 
 
-@njit(types.int64(_bits, types.int64), cache=True, nogil=True)
+@kernel(types.int64(_bits, types.int64))
 def _next(bits: UInt64, value: int) -> int:
     """Smallest member at or above `value`, or -1."""
     words = bits.shape[1]
@@ -130,9 +131,7 @@ def _next(bits: UInt64, value: int) -> int:
     return -1
 
 
-@njit(
-    types.void(_int32, types.int64, types.int64, types.int64[::1], types.int64[::1]), cache=True, nogil=True
-)
+@kernel(types.void(_int32, types.int64, types.int64, types.int64[::1], types.int64[::1]))
 def _longest_first(sizes: Int32, first: int, last: int, counts: Int64, order: Int64) -> None:
     """Write the pieces first..last-1 to `order`, longest first, equal ones in order (counting sort)."""
     counts[:] = 0
@@ -148,7 +147,7 @@ def _longest_first(sizes: Int32, first: int, last: int, counts: Int64, order: In
         counts[sizes[piece]] += 1
 
 
-@njit(types.int64[::1](_int32, types.int64, types.int64), cache=True, nogil=True)
+@kernel(types.int64[::1](_int32, types.int64, types.int64))
 def best_fit(sizes: Int32, capacity: int, window: int) -> Int64:
     """Row int64[p] of each piece int32[p] (0 < size <= capacity).
 

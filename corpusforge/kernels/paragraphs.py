@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit, types
 
 from corpusforge.kernels.array_types import INT64, READ_INT64, READ_UINT8
+from corpusforge.kernels.loading import kernel, types
 
 Bytes = npt.NDArray[np.uint8]
 Int64 = npt.NDArray[np.int64]
@@ -28,7 +28,7 @@ def split_paragraphs(data: Bytes, offsets: Int64) -> tuple[Int64, Int64, Int64, 
     return document_offsets, columns[0, :count], columns[1, :count], columns[2, :count]
 
 
-@njit(types.int64(READ_UINT8, READ_INT64, INT64, INT64, INT64, INT64), cache=True, nogil=True)
+@kernel(types.int64(READ_UINT8, READ_INT64, INT64, INT64, INT64, INT64))
 def _split_paragraphs(
     data: Bytes, offsets: Int64, document_offsets: Int64, starts: Int64, ends: Int64, stops: Int64
 ) -> int:

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit, types
 
 from corpusforge.kernels.array_types import INT32, INT64, READ_INT32, READ_INT64, READ_UINT64, UINT64
 from corpusforge.kernels.hash64 import add_hash
+from corpusforge.kernels.loading import kernel, types
 from corpusforge.kernels.repetition import largest_document, slot_of, slots_for
 
 Int32 = npt.NDArray[np.int32]
@@ -53,12 +53,10 @@ def _columns(values: Int64, offsets: Int64) -> Int64:
     return np.asarray(values).reshape(len(offsets) - 1, _SIZES)
 
 
-@njit(
+@kernel(
     types.UniTuple(types.int64, 2)(
         UINT64, types.int64, types.int64, UINT64, INT32, types.int32, INT64, INT64, INT64
-    ),
-    cache=True,
-    nogil=True,
+    )
 )
 def _count_grams(
     grams: UInt64,
@@ -96,9 +94,7 @@ def _count_grams(
     return best, int(repeated)
 
 
-@njit(
-    types.int64(UINT64, types.int64, types.int64, UINT64, INT32, types.int32, INT64), cache=True, nogil=True
-)
+@kernel(types.int64(UINT64, types.int64, types.int64, UINT64, INT32, types.int32, INT64))
 def _jumped_over(
     grams: UInt64, count: int, size: int, keys: UInt64, stamps: Int32, stamp: int, ends_at: Int64
 ) -> int:
@@ -118,7 +114,7 @@ def _jumped_over(
     return int(total)
 
 
-@njit(INT64(READ_UINT64, READ_INT32, READ_INT64, types.boolean), cache=True, nogil=True)
+@kernel(INT64(READ_UINT64, READ_INT32, READ_INT64, types.boolean))
 def _n_grams(hashes: UInt64, characters: Int32, offsets: Int64, jumps: bool) -> Int64:
     result = np.zeros((len(offsets) - 1) * _SIZES, np.int64)
     largest = largest_document(offsets)
@@ -153,7 +149,7 @@ def _n_grams(hashes: UInt64, characters: Int32, offsets: Int64, jumps: bool) -> 
     return result
 
 
-@njit(INT64(READ_INT32, READ_INT64), cache=True, nogil=True)
+@kernel(INT64(READ_INT32, READ_INT64))
 def _mass(characters: Int32, offsets: Int64) -> Int64:
     result = np.zeros((len(offsets) - 1) * _SIZES, np.int64)
     for document in range(len(offsets) - 1):

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit, types
+
+from corpusforge.kernels.loading import kernel, types
 
 UInt64 = npt.NDArray[np.uint64]
 
@@ -25,7 +26,7 @@ _counters = types.Array(types.uint64, 2, "C", readonly=True)
 _four = types.UniTuple(types.uint64, 4)
 
 
-@njit(types.uint64(types.uint64, types.uint64), cache=True, nogil=True)
+@kernel(types.uint64(types.uint64, types.uint64))
 def _high_product(left: np.uint64, right: np.uint64) -> np.uint64:
     """High 64 bits of the 128-bit product, from four 32-bit halves."""
     left_low, left_high = left & _LOW_HALF, left >> _HALF_BITS
@@ -36,11 +37,7 @@ def _high_product(left: np.uint64, right: np.uint64) -> np.uint64:
     return left_high * right_high + (middle >> _HALF_BITS) + (other >> _HALF_BITS)
 
 
-@njit(
-    _four(types.uint64, types.uint64, types.uint64, types.uint64, types.uint64, types.uint64),
-    cache=True,
-    nogil=True,
-)
+@kernel(_four(types.uint64, types.uint64, types.uint64, types.uint64, types.uint64, types.uint64))
 def _block(
     word_0: np.uint64,
     word_1: np.uint64,
@@ -60,7 +57,7 @@ def _block(
     return word_0, word_1, word_2, word_3
 
 
-@njit(types.uint64[:, ::1](_counters, types.uint64, types.uint64), cache=True, nogil=True)
+@kernel(types.uint64[:, ::1](_counters, types.uint64, types.uint64))
 def blocks(counters: UInt64, key_0: np.uint64, key_1: np.uint64) -> UInt64:
     """Random blocks uint64[n, 4] of `counters` uint64[n, 4] under the key (key_0, key_1)."""
     result = np.empty((len(counters), 4), np.uint64)
@@ -74,7 +71,7 @@ def blocks(counters: UInt64, key_0: np.uint64, key_1: np.uint64) -> UInt64:
     return result
 
 
-@njit(types.uint64[::1](_words, _words, types.uint64, types.uint64), cache=True, nogil=True)
+@kernel(types.uint64[::1](_words, _words, types.uint64, types.uint64))
 def first_words(low: UInt64, high: UInt64, stream: np.uint64, key: np.uint64) -> UInt64:
     """First word uint64[n] of the blocks of counters (low[i], high[i], stream, 0) and key (key, 0)."""
     result = np.empty(len(low), np.uint64)

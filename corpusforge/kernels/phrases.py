@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit, types
 
 from corpusforge.kernels.array_types import INT64, READ_INT64, READ_UINT8
+from corpusforge.kernels.loading import kernel, types
 
 Bytes = npt.NDArray[np.uint8]
 Int64 = npt.NDArray[np.int64]
@@ -63,21 +63,17 @@ def count_phrases(data: Bytes, starts: Int64, ends: Int64, phrases: Phrases, bou
     return np.asarray(counts).reshape(len(starts), phrases.group_count)
 
 
-@njit(types.uint8(types.uint8), cache=True, nogil=True)
+@kernel(types.uint8(types.uint8))
 def _lower(byte: int) -> int:
     return byte + 32 if 65 <= byte <= 90 else byte
 
 
-@njit(types.boolean(READ_UINT8, types.int64, types.int64, types.int64), cache=True, nogil=True)
+@kernel(types.boolean(READ_UINT8, types.int64, types.int64, types.int64))
 def _is_letter(data: Bytes, at: int, start: int, end: int) -> bool:
     return start <= at < end and 97 <= _lower(data[at]) <= 122
 
 
-@njit(
-    INT64(READ_UINT8, *[READ_INT64] * 2, READ_UINT8, *[READ_INT64] * 3, types.int64, types.boolean),
-    cache=True,
-    nogil=True,
-)
+@kernel(INT64(READ_UINT8, *[READ_INT64] * 2, READ_UINT8, *[READ_INT64] * 3, types.int64, types.boolean))
 def _count_phrases(
     data: Bytes,
     starts: Int64,

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit, types
 
 from corpusforge.kernels.array_types import INT64, READ_INT64, READ_UINT8, UINT8
+from corpusforge.kernels.loading import kernel, types
 
 Bytes = npt.NDArray[np.uint8]
 Int64 = npt.NDArray[np.int64]
 
 
-@njit(
+@kernel(
     types.Tuple((INT64, INT64, INT64, INT64, INT64, UINT8))(
         READ_UINT8, READ_INT64, READ_INT64, READ_INT64, READ_INT64, types.int64, types.int64
-    ),
-    cache=True,
-    nogil=True,
+    )
 )
 def cut_pieces(
     data: Bytes,

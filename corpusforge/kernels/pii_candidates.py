@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit, types
 
 from corpusforge.kernels.array_types import READ_INT64, READ_UINT8
+from corpusforge.kernels.loading import kernel, types
 
 Bytes = npt.NDArray[np.uint8]
 Int64 = npt.NDArray[np.int64]
@@ -45,23 +45,23 @@ _CRYPTO_LONGEST = 128
 _SPAN_ARRAYS = (types.int64[::1], types.int64[::1], types.int64[::1])
 
 
-@njit(types.boolean(types.uint8), cache=True, nogil=True)
+@kernel(types.boolean(types.uint8))
 def _is_alphanumeric(byte: int) -> bool:
     return 48 <= byte <= 57 or 65 <= byte <= 90 or 97 <= byte <= 122
 
 
-@njit(types.boolean(types.uint8), cache=True, nogil=True)
+@kernel(types.boolean(types.uint8))
 def _is_hexadecimal(byte: int) -> bool:
     return 48 <= byte <= 57 or 65 <= byte <= 70 or 97 <= byte <= 102
 
 
-@njit(types.boolean(types.uint8, types.uint8), cache=True, nogil=True)
+@kernel(types.boolean(types.uint8, types.uint8))
 def _is_letter(byte: int, small: int) -> bool:
     """A small letter for `small` 32, a capital for 0."""
     return 65 + small <= byte <= 90 + small
 
 
-@njit(types.int64(READ_UINT8, types.int64, types.int64), cache=True, nogil=True)
+@kernel(types.int64(READ_UINT8, types.int64, types.int64))
 def _digit_width(data: Bytes, at: int, end: int) -> int:
     """Bytes of the decimal digit at `at`: ASCII 1, Arabic-Indic 2, full-width 3; 0 for anything else."""
     byte = data[at]
@@ -77,7 +77,7 @@ def _digit_width(data: Bytes, at: int, end: int) -> int:
     return 0
 
 
-@njit(types.int64(READ_UINT8, types.int64, types.int64), cache=True, nogil=True)
+@kernel(types.int64(READ_UINT8, types.int64, types.int64))
 def _separator_width(data: Bytes, at: int, end: int) -> int:
     """Bytes of the punctuation at `at` that may stand inside a telephone number; 0 for anything else.
 
@@ -103,9 +103,7 @@ def _separator_width(data: Bytes, at: int, end: int) -> int:
     return 3 if byte == 0xEF and second == 0xBC and wide else 0
 
 
-@njit(
-    types.UniTuple(types.int64, 2)(READ_UINT8, types.int64, types.int64, types.int64), cache=True, nogil=True
-)
+@kernel(types.UniTuple(types.int64, 2)(READ_UINT8, types.int64, types.int64, types.int64))
 def _next_email(data: Bytes, at: int, start: int, end: int) -> tuple[int, int]:
     """First candidate whose at sign stands at `at` or later; (end, end) when there is none."""
     while at < end and data[at] != 64:
@@ -120,7 +118,7 @@ def _next_email(data: Bytes, at: int, start: int, end: int) -> tuple[int, int]:
     return first, last
 
 
-@njit(types.UniTuple(types.int64, 2)(READ_UINT8, types.int64, types.int64), cache=True, nogil=True)
+@kernel(types.UniTuple(types.int64, 2)(READ_UINT8, types.int64, types.int64))
 def _next_number(data: Bytes, at: int, end: int) -> tuple[int, int]:
     """First run of digits and punctuation, from digit to digit; newlines and long gaps end a run."""
     while at < end:
@@ -151,7 +149,7 @@ def _next_number(data: Bytes, at: int, end: int) -> tuple[int, int]:
     return end, end
 
 
-@njit(types.UniTuple(types.int64, 2)(READ_UINT8, types.int64, types.int64), cache=True, nogil=True)
+@kernel(types.UniTuple(types.int64, 2)(READ_UINT8, types.int64, types.int64))
 def _next_ipv4(data: Bytes, at: int, end: int) -> tuple[int, int]:
     while at < end:
         if not 48 <= data[at] <= 57:
@@ -167,9 +165,7 @@ def _next_ipv4(data: Bytes, at: int, end: int) -> tuple[int, int]:
     return end, end
 
 
-@njit(
-    types.UniTuple(types.int64, 2)(READ_UINT8, types.int64, types.int64, types.int64), cache=True, nogil=True
-)
+@kernel(types.UniTuple(types.int64, 2)(READ_UINT8, types.int64, types.int64, types.int64))
 def _next_ipv6(data: Bytes, at: int, start: int, end: int) -> tuple[int, int]:
     while at < end:
         # Most bytes are no colon: look for one, then walk back to where its run begins.
@@ -193,16 +189,14 @@ def _next_ipv6(data: Bytes, at: int, start: int, end: int) -> tuple[int, int]:
     return end, end
 
 
-@njit(
-    types.UniTuple(types.int64, 2)(READ_UINT8, types.int64, types.int64, types.int64), cache=True, nogil=True
-)
+@kernel(types.UniTuple(types.int64, 2)(READ_UINT8, types.int64, types.int64, types.int64))
 def _next_iban(data: Bytes, at: int, start: int, end: int) -> tuple[int, int]:
     while at + 4 <= end:
         # The third byte is a digit in few places only.
         if not 48 <= data[at + 2] <= 57:
             at += 1
             continue
-        small = types.uint8(data[at] & 32)
+        small = np.uint8(data[at] & 32)
         digits = 48 <= data[at + 3] <= 57
         letters = _is_letter(data[at], small) and _is_letter(data[at + 1], small)
         if not (digits and letters and (at == start or not _is_alphanumeric(data[at - 1]))):
@@ -223,7 +217,7 @@ def _next_iban(data: Bytes, at: int, start: int, end: int) -> tuple[int, int]:
     return end, end
 
 
-@njit(types.UniTuple(types.int64, 2)(READ_UINT8, types.int64, types.int64), cache=True, nogil=True)
+@kernel(types.UniTuple(types.int64, 2)(READ_UINT8, types.int64, types.int64))
 def _next_crypto(data: Bytes, at: int, end: int) -> tuple[int, int]:
     while at + _CRYPTO_SHORTEST <= end:
         # A run of 26 that begins at or after `at` and before the next probe must cover the probe.
@@ -242,11 +236,7 @@ def _next_crypto(data: Bytes, at: int, end: int) -> tuple[int, int]:
     return end, end
 
 
-@njit(
-    types.UniTuple(types.int64, 2)(types.int64, READ_UINT8, types.int64, types.int64, types.int64),
-    cache=True,
-    nogil=True,
-)
+@kernel(types.UniTuple(types.int64, 2)(types.int64, READ_UINT8, types.int64, types.int64, types.int64))
 def _next_candidate(kind: int, data: Bytes, at: int, start: int, end: int) -> tuple[int, int]:
     """The next candidate of a class in document bytes [start, end), looking from `at` on."""
     if kind == EMAIL:
@@ -264,14 +254,14 @@ def _next_candidate(kind: int, data: Bytes, at: int, start: int, end: int) -> tu
     return first, last
 
 
-@njit(types.int64[::1](types.int64[::1]), cache=True, nogil=True)
+@kernel(types.int64[::1](types.int64[::1]))
 def _grown(array: Int64) -> Int64:
     larger = np.empty(2 * len(array), np.int64)
     larger[: len(array)] = array
     return larger
 
 
-@njit(types.Tuple(_SPAN_ARRAYS)(READ_UINT8, READ_INT64, types.int64), cache=True, nogil=True)
+@kernel(types.Tuple(_SPAN_ARRAYS)(READ_UINT8, READ_INT64, types.int64))
 def find_candidates(data: Bytes, offsets: Int64, kind: int) -> tuple[Int64, Int64, Int64]:
     """Candidates of one class (`EMAIL` to `CRYPTO`) in n texts, in order of position.
 

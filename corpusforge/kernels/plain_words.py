@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit, types
 
 from corpusforge.kernels.array_types import INT64, READ_INT32, READ_INT64, READ_UINT8
 from corpusforge.kernels.fasttext_sums import find_entry
+from corpusforge.kernels.loading import kernel, types
 from corpusforge.kernels.unicode_table import decode
 
 Bytes = npt.NDArray[np.uint8]
@@ -25,12 +25,10 @@ _READ_INT8 = types.Array(types.int8, 1, "C", readonly=True)
 _READ_BOOLEAN = types.Array(types.boolean, 1, "C", readonly=True)
 
 
-@njit(
+@kernel(
     types.Tuple((types.uint8[::1], INT64, INT64, INT64, types.boolean[::1]))(
         READ_UINT8, READ_INT64, READ_INT64, READ_INT32, _READ_INT8, READ_UINT8, types.int64
-    ),
-    cache=True,
-    nogil=True,
+    )
 )
 def rewrite_words(
     data: Bytes,
@@ -95,7 +93,7 @@ def rewrite_words(
     )
 
 
-@njit(
+@kernel(
     types.Tuple((types.int32[::1], INT64, types.int32[::1], types.int32[::1]))(
         READ_INT32,
         READ_INT64,
@@ -109,9 +107,7 @@ def rewrite_words(
         READ_INT64,
         READ_INT32,
         types.int64,
-    ),
-    cache=True,
-    nogil=True,
+    )
 )
 def ids_of_words(
     found: Int32,

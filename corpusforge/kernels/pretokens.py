@@ -17,10 +17,10 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit, types
 
 from corpusforge.kernels import unicode_table
 from corpusforge.kernels.array_types import READ_INT64, READ_UINT8
+from corpusforge.kernels.loading import kernel, types
 from corpusforge.kernels.unicode_table import decode
 
 Bytes = npt.NDArray[np.uint8]
@@ -64,9 +64,7 @@ PRETOKEN_CLASSES: Bytes = _classes()
 """uint8[0x110000]: the class of every code point."""
 
 
-@njit(
-    types.UniTuple(types.int64, 2)(READ_UINT8, types.int64, types.int64, READ_UINT8), cache=True, nogil=True
-)
+@kernel(types.UniTuple(types.int64, 2)(READ_UINT8, types.int64, types.int64, READ_UINT8))
 def _class_at(data: Bytes, at: int, end: int, classes: Bytes) -> tuple[int, int]:
     """Class and bytes of the character at `at`; no character (0, 0) at the end."""
     if at >= end:
@@ -78,11 +76,7 @@ def _class_at(data: Bytes, at: int, end: int, classes: Bytes) -> tuple[int, int]
     return int(classes[code_point]), int(size)
 
 
-@njit(
-    types.int64(READ_UINT8, types.int64, types.int64, READ_UINT8, types.int64, types.int64),
-    cache=True,
-    nogil=True,
-)
+@kernel(types.int64(READ_UINT8, types.int64, types.int64, READ_UINT8, types.int64, types.int64))
 def _run_end(data: Bytes, at: int, end: int, classes: Bytes, kind: int, most: int) -> int:
     """End of at most `most` characters of one class from `at` on."""
     while most > 0:
@@ -94,7 +88,7 @@ def _run_end(data: Bytes, at: int, end: int, classes: Bytes, kind: int, most: in
     return at
 
 
-@njit(types.int64(READ_UINT8, types.int64, types.int64, types.boolean), cache=True, nogil=True)
+@kernel(types.int64(READ_UINT8, types.int64, types.int64, types.boolean))
 def _contraction_end(data: Bytes, at: int, end: int, any_case: bool) -> int:
     """End of 's, 't, 're, 've, 'm, 'll or 'd at `at`, where an apostrophe stands; `at` without one."""
     if at + 1 >= end:
@@ -118,11 +112,7 @@ def _contraction_end(data: Bytes, at: int, end: int, any_case: bool) -> int:
     return at
 
 
-@njit(
-    types.int64(READ_UINT8, types.int64, types.int64, READ_UINT8, types.boolean, types.boolean),
-    cache=True,
-    nogil=True,
-)
+@kernel(types.int64(READ_UINT8, types.int64, types.int64, READ_UINT8, types.boolean, types.boolean))
 def _space_end(data: Bytes, at: int, end: int, classes: Bytes, lines_apart: bool, whole_tail: bool) -> int:
     """End of the white space at `at`."""
     place = previous = at
@@ -144,10 +134,8 @@ def _space_end(data: Bytes, at: int, end: int, classes: Bytes, lines_apart: bool
     return previous
 
 
-@njit(
-    types.int64(READ_UINT8, types.int64, types.int64, READ_UINT8, types.boolean, types.int64, types.boolean),
-    cache=True,
-    nogil=True,
+@kernel(
+    types.int64(READ_UINT8, types.int64, types.int64, READ_UINT8, types.boolean, types.int64, types.boolean)
 )
 def _pretoken_end(
     data: Bytes, at: int, end: int, classes: Bytes, joins: bool, digits: int, whole_tail: bool
@@ -180,12 +168,10 @@ def _pretoken_end(
     return stop
 
 
-@njit(
+@kernel(
     types.Tuple((types.int64[::1], types.int64[::1]))(
         READ_UINT8, READ_INT64, READ_UINT8, types.boolean, types.int64, types.boolean
-    ),
-    cache=True,
-    nogil=True,
+    )
 )
 def split_pretokens(
     data: Bytes, offsets: Int64, classes: Bytes, joins: bool, digits: int, whole_tail: bool

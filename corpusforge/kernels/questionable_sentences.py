@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit, types
 
 from corpusforge.kernels.array_types import INT64, READ_INT64, READ_UINT8
+from corpusforge.kernels.loading import kernel, types
 from corpusforge.kernels.unicode_table import CLASSES, MARK, SPACE, UPPER, WORD, decode
 
 Bytes = npt.NDArray[np.uint8]
@@ -34,11 +34,7 @@ def split_sentences(data: Bytes, offsets: Int64) -> tuple[Int64, Int64, Int64, I
     return sentence_offsets, starts, ends, np.asarray(counts).reshape(-1, _COLUMNS)
 
 
-@njit(
-    types.UniTuple(INT64, 4)(READ_UINT8, READ_INT64, _READ_UINT16, READ_UINT8),
-    cache=True,
-    nogil=True,
-)
+@kernel(types.UniTuple(INT64, 4)(READ_UINT8, READ_INT64, _READ_UINT16, READ_UINT8))
 def _split(
     data: Bytes, offsets: Int64, classes: npt.NDArray[np.uint16], is_technical: Bytes
 ) -> tuple[Int64, Int64, Int64, Int64]:

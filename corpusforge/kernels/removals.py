@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit, types
 
 from corpusforge.kernels.array_types import INT64, READ_INT64
+from corpusforge.kernels.loading import kernel, types
 
 Int64 = npt.NDArray[np.int64]
 
@@ -46,7 +46,7 @@ def cut_sentences(
     return columns[0, :count], columns[1, :count], columns[2, :count]
 
 
-@njit(types.int64(*[READ_INT64] * 6, _READ_BOOL, INT64, INT64, INT64), cache=True, nogil=True)
+@kernel(types.int64(*[READ_INT64] * 6, _READ_BOOL, INT64, INT64, INT64))
 def _cut_sentences(
     line_offsets: Int64,
     line_starts: Int64,

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit, types
 
 from corpusforge.kernels.array_types import INT64, READ_INT64, READ_UINT8, READ_UINT64
+from corpusforge.kernels.loading import kernel, types
 
 Bytes = npt.NDArray[np.uint8]
 Int64 = npt.NDArray[np.int64]
@@ -46,11 +46,7 @@ def find_repeats(
     return gone, phrases, longest
 
 
-@njit(
-    types.boolean(READ_UINT8, READ_INT64, READ_INT64, types.int64, types.int64),
-    cache=True,
-    nogil=True,
-)
+@kernel(types.boolean(READ_UINT8, READ_INT64, READ_INT64, types.int64, types.int64))
 def _same(data: Bytes, starts: Int64, ends: Int64, one: int, two: int) -> bool:
     """Whether two words have the same bytes."""
     size = ends[one] - starts[one]
@@ -62,7 +58,7 @@ def _same(data: Bytes, starts: Int64, ends: Int64, one: int, two: int) -> bool:
     return bool(place == size)
 
 
-@njit(
+@kernel(
     types.void(
         READ_UINT8,
         *[READ_INT64] * 3,
@@ -73,9 +69,7 @@ def _same(data: Bytes, starts: Int64, ends: Int64, one: int, two: int) -> bool:
         _BOOL,
         INT64,
         INT64,
-    ),
-    cache=True,
-    nogil=True,
+    )
 )
 def _find_repeats(
     data: Bytes,

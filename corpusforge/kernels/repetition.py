@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit, types
 
 from corpusforge.kernels.array_types import INT32, INT64, READ_INT32, READ_INT64, READ_UINT64, UINT8, UINT64
 from corpusforge.kernels.hash64 import add_hash, mix
+from corpusforge.kernels.loading import kernel, types
 
 Bytes = npt.NDArray[np.uint8]
 Int32 = npt.NDArray[np.int32]
@@ -54,7 +54,7 @@ def repeated_n_gram_characters(hashes: UInt64, characters: Int32, offsets: Int64
     )
 
 
-@njit(UINT64(READ_UINT64, READ_INT64), cache=True, nogil=True)
+@kernel(UINT64(READ_UINT64, READ_INT64))
 def _hash_sequences(hashes: UInt64, boundaries: Int64) -> UInt64:
     result = np.empty(len(boundaries) - 1, np.uint64)
     for sequence in range(len(boundaries) - 1):
@@ -65,7 +65,7 @@ def _hash_sequences(hashes: UInt64, boundaries: Int64) -> UInt64:
     return result
 
 
-@njit(types.int64(READ_INT64), cache=True, nogil=True)
+@kernel(types.int64(READ_INT64))
 def largest_document(offsets: Int64) -> int:
     """Size of the largest document."""
     largest = 0
@@ -74,7 +74,7 @@ def largest_document(offsets: Int64) -> int:
     return largest
 
 
-@njit(types.int64(types.int64), cache=True, nogil=True)
+@kernel(types.int64(types.int64))
 def slots_for(items: int) -> int:
     """Slots of a table that gets `items` keys: a power of two, at most two thirds full."""
     slots = 16
@@ -83,7 +83,7 @@ def slots_for(items: int) -> int:
     return slots
 
 
-@njit(types.int64(READ_UINT64, READ_INT32, types.int64, types.uint64, types.int32), cache=True, nogil=True)
+@kernel(types.int64(READ_UINT64, READ_INT32, types.int64, types.uint64, types.int32))
 def slot_of(keys: UInt64, stamps: Int32, mask: int, key: np.uint64, stamp: int) -> int:
     """Slot that holds the key in this pass, or the free one where it belongs."""
     slot = int(np.int64(key) & mask)
@@ -92,7 +92,7 @@ def slot_of(keys: UInt64, stamps: Int32, mask: int, key: np.uint64, stamp: int) 
     return slot
 
 
-@njit(UINT8(READ_UINT64, READ_INT64, types.boolean), cache=True, nogil=True)
+@kernel(UINT8(READ_UINT64, READ_INT64, types.boolean))
 def _find_repeats(hashes: UInt64, offsets: Int64, count_first: bool) -> Bytes:
     repeated = np.zeros(len(hashes), np.uint8)
     slots = slots_for(largest_document(offsets))
@@ -115,11 +115,7 @@ def _find_repeats(hashes: UInt64, offsets: Int64, count_first: bool) -> Bytes:
     return repeated
 
 
-@njit(
-    types.int64(UINT64, INT32, types.int64, UINT64, INT32, types.int32, INT32, INT32, UINT8),
-    cache=True,
-    nogil=True,
-)
+@kernel(types.int64(UINT64, INT32, types.int64, UINT64, INT32, types.int32, INT32, INT32, UINT8))
 def _find_origins(
     grams: UInt64,
     places: Int32,
@@ -152,7 +148,7 @@ def _find_origins(
     return repeats
 
 
-@njit(types.int64(INT32, INT32, types.int64, types.int64, INT64, INT32, INT32), cache=True, nogil=True)
+@kernel(types.int64(INT32, INT32, types.int64, types.int64, INT64, INT32, INT32))
 def _top_n_gram(
     places: Int32,
     origins: Int32,
@@ -182,9 +178,7 @@ def _top_n_gram(
     return best * best_length
 
 
-@njit(
-    types.int64(INT32, INT32, types.int64, types.int64, INT64, UINT8, types.boolean), cache=True, nogil=True
-)
+@kernel(types.int64(INT32, INT32, types.int64, types.int64, INT64, UINT8, types.boolean))
 def _covered_by_repeats(
     places: Int32,
     origins: Int32,
@@ -214,7 +208,7 @@ def _covered_by_repeats(
     return total
 
 
-@njit(types.int64(INT32, types.int64, types.int64, UINT8), cache=True, nogil=True)
+@kernel(types.int64(INT32, types.int64, types.int64, UINT8))
 def _keep_repeated(places: Int32, count: int, last: int, repeated: Bytes) -> int:
     """Keep the `repeated` places up to `last`, in order; return how many. Clears `repeated`."""
     kept = 0
@@ -227,7 +221,7 @@ def _keep_repeated(places: Int32, count: int, last: int, repeated: Bytes) -> int
     return kept
 
 
-@njit(INT64(READ_UINT64, READ_INT32, READ_INT64, types.boolean), cache=True, nogil=True)
+@kernel(INT64(READ_UINT64, READ_INT32, READ_INT64, types.boolean))
 def _repeated_n_grams(hashes: UInt64, characters: Int32, offsets: Int64, count_first: bool) -> Int64:
     sizes = _LARGEST - _SMALLEST + 1
     result = np.zeros((len(offsets) - 1) * sizes, np.int64)

@@ -15,9 +15,9 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit, types
 
 from corpusforge.kernels.array_types import INT32, INT64, READ_INT64, READ_UINT8
+from corpusforge.kernels.loading import kernel, types
 from corpusforge.kernels.unicode_table import CLASSES, DIGIT, LETTER, SPACE, UPPER, WORD, decode
 
 Bytes = npt.NDArray[np.uint8]
@@ -55,16 +55,12 @@ def split_sentences(data: Bytes, starts: Int64, ends: Int64) -> tuple[Int64, Int
     return offsets, places[0], places[1]
 
 
-@njit(types.uint8(types.int64, READ_UINT8), cache=True, nogil=True)
+@kernel(types.uint8(types.int64, READ_UINT8))
 def _role_of(code_point: int, roles: Bytes) -> int:
     return roles[code_point] if code_point < len(roles) else 0
 
 
-@njit(
-    types.boolean(READ_UINT8, types.int64, types.int64, _READ_UINT16),
-    cache=True,
-    nogil=True,
-)
+@kernel(types.boolean(READ_UINT8, types.int64, types.int64, _READ_UINT16))
 def _goes_on_in_lower_case(data: Bytes, at: int, end: int, classes: Classes) -> bool:
     """Whether the next letter or digit is a lower-case letter; looks at most 16 characters ahead."""
     for _ in range(16):
@@ -80,12 +76,10 @@ def _goes_on_in_lower_case(data: Bytes, at: int, end: int, classes: Classes) -> 
     return False
 
 
-@njit(
+@kernel(
     types.UniTuple(types.int64, 2)(
         READ_UINT8, types.int64, types.int64, types.int64, _READ_UINT16, READ_UINT8
-    ),
-    cache=True,
-    nogil=True,
+    )
 )
 def _after_terminators(
     data: Bytes, at: int, end: int, letters_before: int, classes: Classes, roles: Bytes
@@ -121,7 +115,7 @@ def _after_terminators(
     return at, 0 if _goes_on_in_lower_case(data, at, end, classes) else 1
 
 
-@njit(INT32(READ_UINT8, READ_INT64, READ_INT64, _READ_UINT16, READ_UINT8), cache=True, nogil=True)
+@kernel(INT32(READ_UINT8, READ_INT64, READ_INT64, _READ_UINT16, READ_UINT8))
 def _count_sentences(
     data: Bytes, starts: Int64, ends: Int64, classes: Classes, roles: Bytes
 ) -> npt.NDArray[np.int32]:
@@ -153,11 +147,7 @@ def _count_sentences(
     return counts
 
 
-@njit(
-    types.void(READ_UINT8, READ_INT64, READ_INT64, _READ_UINT16, READ_UINT8, READ_INT64, *[INT64] * 2),
-    cache=True,
-    nogil=True,
-)
+@kernel(types.void(READ_UINT8, READ_INT64, READ_INT64, _READ_UINT16, READ_UINT8, READ_INT64, *[INT64] * 2))
 def _split_sentences(
     data: Bytes,
     starts: Int64,

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit, types
 
 from corpusforge.kernels.array_types import READ_INT64, READ_UINT64
 from corpusforge.kernels.hash64 import add_hash, mix
+from corpusforge.kernels.loading import kernel, types
 
 Int64 = npt.NDArray[np.int64]
 UInt64 = npt.NDArray[np.uint64]
 
 
-@njit(
-    types.Tuple((types.int64[::1], types.uint64[::1]))(READ_INT64, READ_UINT64, types.int64),
-    cache=True,
-    nogil=True,
-)
+@kernel(types.Tuple((types.int64[::1], types.uint64[::1]))(READ_INT64, READ_UINT64, types.int64))
 def shingle_hashes(document_offsets: Int64, terms: UInt64, ngram: int) -> tuple[Int64, UInt64]:
     """Hash every run of `ngram` words, in order, repeats included.
 
@@ -46,7 +42,7 @@ def shingle_hashes(document_offsets: Int64, terms: UInt64, ngram: int) -> tuple[
     return offsets, hashes
 
 
-@njit(types.uint64[::1](READ_INT64, READ_UINT64), cache=True, nogil=True)
+@kernel(types.uint64[::1](READ_INT64, READ_UINT64))
 def fingerprints(offsets: Int64, hashes: UInt64) -> UInt64:
     """One hash per document of its whole sequence of shingles, uint64[n].
 
@@ -62,12 +58,8 @@ def fingerprints(offsets: Int64, hashes: UInt64) -> UInt64:
     return result
 
 
-@njit(
-    types.Tuple((types.int64[::1], types.uint64[::1], types.int64[::1]))(
-        READ_INT64, READ_UINT64, types.int64
-    ),
-    cache=True,
-    nogil=True,
+@kernel(
+    types.Tuple((types.int64[::1], types.uint64[::1], types.int64[::1]))(READ_INT64, READ_UINT64, types.int64)
 )
 def distinct_shingles(offsets: Int64, hashes: UInt64, limit: int) -> tuple[Int64, UInt64, Int64]:
     """Give each document's distinct shingle hashes, sorted, at most the `limit` smallest.

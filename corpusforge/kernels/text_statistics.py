@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit, types
 
 from corpusforge.kernels.array_types import INT64, READ_INT32, READ_INT64, READ_UINT8, READ_UINT64, UINT8
 from corpusforge.kernels.hash64 import hash_string
+from corpusforge.kernels.loading import kernel, types
 
 Bytes = npt.NDArray[np.uint8]
 Bool = npt.NDArray[np.bool_]
@@ -89,9 +89,7 @@ def count_members(
     return distinct, occurrences
 
 
-@njit(
-    UINT8(READ_UINT8, READ_INT64, READ_INT64, READ_UINT8, READ_INT64, types.boolean), cache=True, nogil=True
-)
+@kernel(UINT8(READ_UINT8, READ_INT64, READ_INT64, READ_UINT8, READ_INT64, types.boolean))
 def _has_affix(
     data: Bytes, starts: Int64, ends: Int64, pattern_data: Bytes, pattern_offsets: Int64, at_end: bool
 ) -> Bytes:
@@ -112,7 +110,7 @@ def _has_affix(
     return found
 
 
-@njit(types.UniTuple(INT64, 2)(READ_UINT8, READ_INT64), cache=True, nogil=True)
+@kernel(types.UniTuple(INT64, 2)(READ_UINT8, READ_INT64))
 def _count_marks(data: Bytes, offsets: Int64) -> tuple[Int64, Int64]:
     documents = len(offsets) - 1
     hash_signs = np.zeros(documents, np.int64)
@@ -136,7 +134,7 @@ def _count_marks(data: Bytes, offsets: Int64) -> tuple[Int64, Int64]:
     return hash_signs, ellipses
 
 
-@njit(INT64(READ_INT32, READ_INT64), cache=True, nogil=True)
+@kernel(INT64(READ_INT32, READ_INT64))
 def _twice_median(values: npt.NDArray[np.int32], offsets: Int64) -> Int64:
     medians = np.zeros(len(offsets) - 1, np.int64)
     counts = np.zeros(LONGEST + 1, np.int64)
@@ -161,11 +159,7 @@ def _twice_median(values: npt.NDArray[np.int32], offsets: Int64) -> Int64:
     return medians
 
 
-@njit(
-    types.UniTuple(INT64, 2)(READ_UINT64, READ_INT64, READ_UINT64, READ_INT64, types.int64),
-    cache=True,
-    nogil=True,
-)
+@kernel(types.UniTuple(INT64, 2)(READ_UINT64, READ_INT64, READ_UINT64, READ_INT64, types.int64))
 def _count_members(
     hashes: UInt64, offsets: Int64, keys: UInt64, entries: Int64, entry_count: int
 ) -> tuple[Int64, Int64]:

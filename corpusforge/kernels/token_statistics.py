@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit, types
 
 from corpusforge.kernels.array_types import INT64, READ_INT64, READ_UINT8, UINT64
 from corpusforge.kernels.hash64 import SEED, add_byte, mix
+from corpusforge.kernels.loading import kernel, types
 from corpusforge.kernels.unicode_table import CLASSES, LETTER, MARK, SPACE, UPPER, WORD, decode
 
 Bytes = npt.NDArray[np.uint8]
@@ -45,9 +45,7 @@ def token_hashes(data: Bytes, offsets: Int64) -> tuple[Int64, UInt64]:
     return token_offsets, hashes
 
 
-@njit(
-    types.Tuple((INT64, UINT64))(READ_UINT8, READ_INT64, _READ_UINT16, types.boolean), cache=True, nogil=True
-)
+@kernel(types.Tuple((INT64, UINT64))(READ_UINT8, READ_INT64, _READ_UINT16, types.boolean))
 def _scan(
     data: Bytes, offsets: Int64, classes: npt.NDArray[np.uint16], with_hashes: bool
 ) -> tuple[Int64, UInt64]:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit, types
 
 from corpusforge.kernels.array_types import READ_UINT8
+from corpusforge.kernels.loading import kernel, types
 from corpusforge.kernels.unicode_data import CLASS_RUNS, LOWER_RUNS, UNICODE_VERSION
 
 __all__ = ["CLASSES", "LOWER_SHIFT", "UNICODE_VERSION", "decode"]
@@ -56,10 +56,8 @@ CLASSES.flags.writeable = False
 LOWER_SHIFT.flags.writeable = False
 
 
-@njit(
+@kernel(
     types.UniTuple(types.int64, 2)(READ_UINT8, types.int64, types.int64),
-    cache=True,
-    nogil=True,
     inline="never",
 )
 def decode(data: npt.NDArray[np.uint8], at: int, end: int) -> tuple[np.int64, np.int64]:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit, types
 
 from corpusforge.kernels.array_types import INT64, READ_INT64, READ_UINT8, UINT8
+from corpusforge.kernels.loading import kernel, types
 
 Bytes = npt.NDArray[np.uint8]
 Int64 = npt.NDArray[np.int64]
@@ -20,7 +20,7 @@ WHITESPACE, LOWER_ALNUM, STRIP_LOWER, CCNET = range(4)
 """Normalizations by number."""
 
 
-@njit(types.boolean(types.int64), cache=True, nogil=True)
+@kernel(types.boolean(types.int64))
 def is_space(code_point: int) -> bool:
     """Whether `str.isspace` and `str.split` take a code point for white space."""
     if code_point < 0x80:
@@ -37,7 +37,7 @@ def is_space(code_point: int) -> bool:
     )
 
 
-@njit(types.UniTuple(types.int64, 2)(READ_UINT8, types.int64, types.int64), cache=True, nogil=True)
+@kernel(types.UniTuple(types.int64, 2)(READ_UINT8, types.int64, types.int64))
 def _strict(data: Bytes, at: int, end: int) -> tuple[np.int64, np.int64]:
     """Code point at byte `at` and its length in bytes; (-1, 1) where there is no well-formed UTF-8."""
     first = np.int64(data[at])
@@ -74,11 +74,7 @@ def normalize_spans(data: Bytes, starts: Int64, ends: Int64, normalization: int)
     return values[:size], offsets, done
 
 
-@njit(
-    types.int64(READ_UINT8, types.int64, types.int64, UINT8, types.int64),
-    cache=True,
-    nogil=True,
-)
+@kernel(types.int64(READ_UINT8, types.int64, types.int64, UINT8, types.int64))
 def _put_spaced(data: Bytes, start: int, end: int, values: Bytes, filled: int) -> int:
     """Put a span with one space for every run of white space and none at its ends; -1 where it is no UTF-8."""
     first = filled
@@ -102,11 +98,7 @@ def _put_spaced(data: Bytes, start: int, end: int, values: Bytes, filled: int) -
     return filled
 
 
-@njit(
-    types.int64(READ_UINT8, types.int64, types.int64, types.int64, UINT8, types.int64),
-    cache=True,
-    nogil=True,
-)
+@kernel(types.int64(READ_UINT8, types.int64, types.int64, types.int64, UINT8, types.int64))
 def _put_ascii(data: Bytes, start: int, end: int, normalization: int, values: Bytes, filled: int) -> int:
     """Put a span of ASCII in lower case without what the normalization removes; -1 where it is not ASCII."""
     for at in range(start, end):
@@ -134,11 +126,7 @@ def _put_ascii(data: Bytes, start: int, end: int, normalization: int, values: By
     return filled
 
 
-@njit(
-    types.int64(READ_UINT8, READ_INT64, READ_INT64, types.int64, UINT8, INT64, types.boolean[::1]),
-    cache=True,
-    nogil=True,
-)
+@kernel(types.int64(READ_UINT8, READ_INT64, READ_INT64, types.int64, UINT8, INT64, types.boolean[::1]))
 def _normalize_spans(
     data: Bytes,
     starts: Int64,
@@ -168,7 +156,7 @@ def count_spaced_words(data: Bytes, starts: Int64, ends: Int64, ascii_only: bool
     return np.asarray(_count_spaced_words(data, starts, ends, ascii_only))
 
 
-@njit(INT64(READ_UINT8, READ_INT64, READ_INT64, types.boolean), cache=True, nogil=True)
+@kernel(INT64(READ_UINT8, READ_INT64, READ_INT64, types.boolean))
 def _count_spaced_words(data: Bytes, starts: Int64, ends: Int64, ascii_only: bool) -> Int64:
     counts = np.zeros(len(starts), np.int64)
     for span in range(len(starts)):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit, types
 
 from corpusforge.kernels.array_types import READ_INT64, READ_UINT8, READ_UINT64
 from corpusforge.kernels.hash64 import mix
+from corpusforge.kernels.loading import kernel, types
 
 Int64 = npt.NDArray[np.int64]
 UInt64 = npt.NDArray[np.uint64]
@@ -16,12 +16,10 @@ UInt64 = npt.NDArray[np.uint64]
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 
 
-@njit(
+@kernel(
     types.Tuple((types.int64[::1], types.int64[::1], types.uint64[::1]))(
         READ_INT64, READ_UINT64, types.int64, READ_UINT8, types.uint64
-    ),
-    cache=True,
-    nogil=True,
+    )
 )
 def find_windows(
     document_offsets: Int64, terms: UInt64, width: int, present: npt.NDArray[np.uint8], shift: np.uint64

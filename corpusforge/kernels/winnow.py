@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit, types
 
 from corpusforge.kernels.array_types import READ_INT64, READ_UINT64
 from corpusforge.kernels.hash64 import mix
+from corpusforge.kernels.loading import kernel, types
 
 Int64 = npt.NDArray[np.int64]
 UInt64 = npt.NDArray[np.uint64]
@@ -15,10 +15,8 @@ UInt64 = npt.NDArray[np.uint64]
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 
 
-@njit(
-    types.Tuple((types.int64[::1], types.uint64[::1]))(READ_INT64, READ_UINT64, types.int64, types.uint64),
-    cache=True,
-    nogil=True,
+@kernel(
+    types.Tuple((types.int64[::1], types.uint64[::1]))(READ_INT64, READ_UINT64, types.int64, types.uint64)
 )
 def window_hashes(
     document_offsets: Int64, terms: UInt64, width: int, salt: np.uint64
@@ -54,11 +52,7 @@ def window_hashes(
     return offsets, hashes
 
 
-@njit(
-    types.Tuple((types.int64[::1], types.int64[::1]))(READ_INT64, READ_UINT64, types.int64),
-    cache=True,
-    nogil=True,
-)
+@kernel(types.Tuple((types.int64[::1], types.int64[::1]))(READ_INT64, READ_UINT64, types.int64))
 def window_minima(offsets: Int64, hashes: UInt64, width: int) -> tuple[Int64, Int64]:
     """The place of the least hash of every run of `width` hashes, the rightmost one of equals.
 

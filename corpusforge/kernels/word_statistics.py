@@ -6,10 +6,10 @@ import math
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit, types
 
 from corpusforge.kernels.array_types import INT64, READ_INT32, READ_INT64, READ_UINT64
 from corpusforge.kernels.hash64 import SEQUENCE, add_hash
+from corpusforge.kernels.loading import kernel, types
 from corpusforge.kernels.repetition import largest_document, slot_of, slots_for
 
 Int32 = npt.NDArray[np.int32]
@@ -67,7 +67,7 @@ def _joined(sequence: tuple[int, ...]) -> int:
     return state
 
 
-@njit(types.Tuple((INT64, _FLOAT64))(READ_UINT64, READ_INT64), cache=True, nogil=True)
+@kernel(types.Tuple((INT64, _FLOAT64))(READ_UINT64, READ_INT64))
 def _distinct_and_entropy(hashes: UInt64, offsets: Int64) -> tuple[Int64, Float64]:
     documents = len(offsets) - 1
     distinct = np.zeros(documents, np.int64)
@@ -103,7 +103,7 @@ def _distinct_and_entropy(hashes: UInt64, offsets: Int64) -> tuple[Int64, Float6
     return distinct, entropy
 
 
-@njit(INT64(READ_UINT64, READ_INT32, READ_INT64), cache=True, nogil=True)
+@kernel(INT64(READ_UINT64, READ_INT32, READ_INT64))
 def _top_n_grams(hashes: UInt64, characters: Int32, offsets: Int64) -> Int64:
     documents = len(offsets) - 1
     result = np.zeros(documents * 3, np.int64)

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit, types
 
 from corpusforge.kernels.array_types import INT64, READ_INT64, READ_UINT8, READ_UINT64
 from corpusforge.kernels.hash64 import SEQUENCE, mix
+from corpusforge.kernels.loading import kernel, types
 from corpusforge.kernels.unicode_table import CLASSES, SPACE, decode
 
 Bytes = npt.NDArray[np.uint8]
@@ -38,7 +38,7 @@ def are_blank(data: Bytes, starts: Int64, ends: Int64) -> npt.NDArray[np.bool_]:
     return np.asarray(_are_blank(data, starts, ends, _BLANKS))
 
 
-@njit(types.boolean[::1](READ_UINT8, READ_INT64, READ_INT64, _READ_UINT16), cache=True, nogil=True)
+@kernel(types.boolean[::1](READ_UINT8, READ_INT64, READ_INT64, _READ_UINT16))
 def _are_blank(
     data: Bytes, starts: Int64, ends: Int64, blanks: npt.NDArray[np.uint16]
 ) -> npt.NDArray[np.bool_]:
@@ -60,7 +60,7 @@ def strip_spans(data: Bytes, starts: Int64, ends: Int64) -> tuple[Int64, Int64]:
     return new_starts, new_ends
 
 
-@njit(types.UniTuple(INT64, 2)(READ_UINT8, READ_INT64, READ_INT64, _READ_UINT16), cache=True, nogil=True)
+@kernel(types.UniTuple(INT64, 2)(READ_UINT8, READ_INT64, READ_INT64, _READ_UINT16))
 def _strip_spans(
     data: Bytes, starts: Int64, ends: Int64, blanks: npt.NDArray[np.uint16]
 ) -> tuple[Int64, Int64]:
@@ -87,13 +87,13 @@ def _strip_spans(
     return new_starts, new_ends
 
 
-@njit(types.boolean(types.uint8), cache=True, nogil=True)
+@kernel(types.boolean(types.uint8))
 def is_space(byte: int) -> bool:
     """Space, tab to carriage return, and NUL: what parts words for fastText."""
     return byte == _SPACE or _TAB <= byte <= _CARRIAGE_RETURN or byte == 0
 
 
-@njit(types.uint64(READ_UINT64, types.int64), cache=True, nogil=True)
+@kernel(types.uint64(READ_UINT64, types.int64))
 def eight_bytes(blocks: UInt64, at: int) -> np.uint64:
     """Bytes ``at:at + 8``, the first one lowest."""
     shift = np.uint64((at & 7) * 8)
@@ -102,7 +102,7 @@ def eight_bytes(blocks: UInt64, at: int) -> np.uint64:
     return np.uint64((blocks[at >> 3] >> shift) | high)
 
 
-@njit(types.uint64(types.uint64, types.boolean), cache=True, nogil=True)
+@kernel(types.uint64(types.uint64, types.boolean))
 def _bytes_before_space(block: np.uint64, only_space: bool) -> np.uint64:
     """Number of bytes before the first one that parts words, 8 where there is none.
 
@@ -119,7 +119,7 @@ def _bytes_before_space(block: np.uint64, only_space: bool) -> np.uint64:
     return np.uint64(8)
 
 
-@njit(types.uint64(types.uint64, types.uint64, types.uint64, types.uint64), cache=True, nogil=True)
+@kernel(types.uint64(types.uint64, types.uint64, types.uint64, types.uint64))
 def _hash_key(first: np.uint64, second: np.uint64, third: np.uint64, fourth: np.uint64) -> np.uint64:
     return np.uint64(mix(((first * SEQUENCE + second) * SEQUENCE + third) * SEQUENCE + fourth))
 
@@ -132,12 +132,10 @@ def as_blocks(data: Bytes) -> UInt64:
     return blocks.astype(np.uint64, copy=False)
 
 
-@njit(
+@kernel(
     types.Tuple((INT64, types.int32[::1], INT64, INT64, types.int32[::1], types.uint8[::1]))(
         READ_UINT64, READ_INT64, READ_INT64, types.boolean, types.uint64, KEYS, types.uint8[::1], INT64
-    ),
-    cache=True,
-    nogil=True,
+    )
 )
 def find_words(
     blocks: UInt64,
@@ -237,11 +235,7 @@ def find_words(
     return offsets, places[:count], new_starts[:new], new_ends[:new], new_slots[:new], stopped
 
 
-@njit(
-    types.Tuple((types.int32[::1], types.int32[::1]))(KEYS, types.uint8[::1], INT64, KEYS),
-    cache=True,
-    nogil=True,
-)
+@kernel(types.Tuple((types.int32[::1], types.int32[::1]))(KEYS, types.uint8[::1], INT64, KEYS))
 def keep_used(keys: UInt64, used: Bytes, held: Int64, new_keys: UInt64) -> tuple[Int32, Int32]:
     """Copy the words that were found again since the last time to an empty table, as long as it is under half full.
 

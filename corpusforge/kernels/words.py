@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit, types
 
 from corpusforge.kernels.array_types import INT32, INT64, READ_INT32, READ_INT64, READ_UINT8, UINT8, UINT64
 from corpusforge.kernels.hash64 import SEED, add_byte, mix
+from corpusforge.kernels.loading import kernel, types
 from corpusforge.kernels.unicode_table import (
     CLASSES,
     CODE_POINTS,
@@ -90,7 +90,7 @@ def count_classes(data: Bytes, starts: Int64, ends: Int64, classes: int) -> npt.
     return np.asarray(_count_classes(data, starts, ends, classes, CLASSES))
 
 
-@njit(types.uint8(types.int64), cache=True, nogil=True)
+@kernel(types.uint8(types.int64))
 def _kind_of(flags: int) -> int:
     """Kind bits of a word from the union of its characters' classes."""
     kind = 0
@@ -107,7 +107,7 @@ def _kind_of(flags: int) -> int:
     return kind
 
 
-@njit(types.Tuple(_WORD_ARRAYS)(READ_UINT8, READ_INT64, _READ_UINT16), cache=True, nogil=True)
+@kernel(types.Tuple(_WORD_ARRAYS)(READ_UINT8, READ_INT64, _READ_UINT16))
 def _split_words(
     data: Bytes, offsets: Int64, classes: npt.NDArray[np.uint16]
 ) -> tuple[Int64, Int64, Int64, UInt64, npt.NDArray[np.uint8]]:
@@ -152,7 +152,7 @@ def _split_words(
     return document_offsets, starts[:count], ends[:count], hashes[:count], kinds[:count]
 
 
-@njit(types.uint64(types.uint64, types.int64), cache=True, nogil=True)
+@kernel(types.uint64(types.uint64, types.int64))
 def _add_character(state: np.uint64, code_point: int) -> np.uint64:
     """Hash state after the UTF-8 bytes of a code point."""
     if code_point < 0x80:
@@ -169,7 +169,7 @@ def _add_character(state: np.uint64, code_point: int) -> np.uint64:
     return np.uint64(add_byte(state, np.uint64(0x80 | (code_point & 0x3F))))
 
 
-@njit(types.Tuple(_TERM_ARRAYS)(READ_UINT8, READ_INT64, _READ_UINT16, READ_INT32), cache=True, nogil=True)
+@kernel(types.Tuple(_TERM_ARRAYS)(READ_UINT8, READ_INT64, _READ_UINT16, READ_INT32))
 def _split_terms(
     data: Bytes, offsets: Int64, classes: npt.NDArray[np.uint16], lower_shift: npt.NDArray[np.int32]
 ) -> tuple[Int64, UInt64, Int64, Int64]:
@@ -218,7 +218,7 @@ def _split_terms(
     return document_offsets, hashes[:count], starts[:count], ends[:count]
 
 
-@njit(INT32(READ_UINT8, READ_INT64, READ_INT64), cache=True, nogil=True)
+@kernel(INT32(READ_UINT8, READ_INT64, READ_INT64))
 def _count_characters(data: Bytes, starts: Int64, ends: Int64) -> npt.NDArray[np.int32]:
     counts = np.empty(len(starts), np.int32)
     for span in range(len(starts)):
@@ -229,10 +229,8 @@ def _count_characters(data: Bytes, starts: Int64, ends: Int64) -> npt.NDArray[np
     return counts
 
 
-@njit(
-    INT32(READ_UINT8, READ_INT64, READ_INT64, types.int64, types.Array(types.uint16, 1, "C", readonly=True)),
-    cache=True,
-    nogil=True,
+@kernel(
+    INT32(READ_UINT8, READ_INT64, READ_INT64, types.int64, types.Array(types.uint16, 1, "C", readonly=True))
 )
 def _count_classes(
     data: Bytes, starts: Int64, ends: Int64, classes: int, table: npt.NDArray[np.uint16]

@@ -42,7 +42,6 @@ CACHE_BYTES = 1 << 25
 
 _END_KEY = np.uint64(int.from_bytes(END_OF_SENTENCE, "little"))
 _END = np.frombuffer(END_OF_SENTENCE, np.uint8)
-_END_HASH = np.uint64(word_hash(_END, 0, len(_END)))
 
 
 class FastTextModel:
@@ -133,7 +132,7 @@ class FastTextModel:
         file = self.file
         hashes = hash_words(data, starts, ends, offsets)[is_word]
         counted = np.concatenate([[0], np.cumsum(is_word)])[offsets]
-        hashes = np.insert(hashes, counted[1:], _END_HASH)
+        hashes = np.insert(hashes, counted[1:], np.uint64(word_hash(_END, 0, len(_END))))
         counted = counted + np.arange(len(counted))
         add_word_ngrams(counted, hashes, file.settings, file.kept, file.before, file.matrix, sums, rows)
 
