@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit, types
-
 from corpusforge.kernels.array_types import READ_INT64, READ_UINT8
+from corpusforge.kernels.loading import kernel, types
 from corpusforge.kernels.pii_candidates import _grown, _is_alphanumeric, _is_hexadecimal
 
 Bytes = npt.NDArray[np.uint8]
@@ -53,7 +52,7 @@ _SECRET_ENDS = tuple(_code(end) for end in ("key", "ret", "ken", "ord", "swd", "
 """Last letters of key, secret, token, password, passwd, pwd, pass, auth, credential."""
 
 
-@njit(_SPAN(READ_UINT8, types.int64, types.int64), cache=True, nogil=True)
+@kernel(_SPAN(READ_UINT8, types.int64, types.int64))
 def _next_mac(data: Bytes, at: int, end: int) -> tuple[int, int]:
     """First place where six pairs begin; what stands around them is not looked at."""
     at += 2
@@ -74,7 +73,7 @@ def _next_mac(data: Bytes, at: int, end: int) -> tuple[int, int]:
     return end, end
 
 
-@njit(_SPAN(READ_UINT8, types.int64, types.int64, types.int64), cache=True, nogil=True)
+@kernel(_SPAN(READ_UINT8, types.int64, types.int64, types.int64))
 def _next_credentials(data: Bytes, at: int, start: int, end: int) -> tuple[int, int]:
     while at + 3 <= end:
         if data[at] != 58 or data[at + 1] != 47 or data[at + 2] != 47:
@@ -94,7 +93,7 @@ def _next_credentials(data: Bytes, at: int, start: int, end: int) -> tuple[int, 
     return end, end
 
 
-@njit(types.boolean(READ_UINT8, types.int64, types.int64), cache=True, nogil=True)
+@kernel(types.boolean(READ_UINT8, types.int64, types.int64))
 def _names_secret(data: Bytes, at: int, start: int) -> bool:
     """Tell whether the word before `at` ends as one of `_SECRET_ENDS`, with quotes and blanks between."""
     skipped = 0
@@ -107,12 +106,12 @@ def _names_secret(data: Bytes, at: int, start: int) -> bool:
     if at - start < 3:
         return False
     # Setting bit 5 makes ASCII capitals small; digits keep their bytes.
-    code = types.int64(data[at - 3] | 32) << 16 | types.int64(data[at - 2] | 32) << 8
-    code |= types.int64(data[at - 1] | 32)
+    code = np.int64(data[at - 3] | 32) << 16 | np.int64(data[at - 2] | 32) << 8
+    code |= np.int64(data[at - 1] | 32)
     return code in _SECRET_ENDS
 
 
-@njit(_SPAN(READ_UINT8, types.int64, types.int64, types.int64), cache=True, nogil=True)
+@kernel(_SPAN(READ_UINT8, types.int64, types.int64, types.int64))
 def _next_assignment(data: Bytes, at: int, start: int, end: int) -> tuple[int, int]:
     """First candidate whose sign is at `at` or later: the name before it and the rest of its line."""
     while at < end:
@@ -128,7 +127,7 @@ def _next_assignment(data: Bytes, at: int, start: int, end: int) -> tuple[int, i
     return end, end
 
 
-@njit(types.boolean(READ_UINT8, types.int64, types.int64), cache=True, nogil=True)
+@kernel(types.boolean(READ_UINT8, types.int64, types.int64))
 def _dashes(data: Bytes, at: int, end: int) -> bool:
     """Five hyphens at `at`."""
     if at + 5 > end:
@@ -139,7 +138,7 @@ def _dashes(data: Bytes, at: int, end: int) -> bool:
     return hyphens == 5
 
 
-@njit(_SPAN(READ_UINT8, types.int64, types.int64), cache=True, nogil=True)
+@kernel(_SPAN(READ_UINT8, types.int64, types.int64))
 def _next_key_block(data: Bytes, at: int, end: int) -> tuple[int, int]:
     """First "-----BEGIN", to the end of the line of "-----END", or as far as a block may reach."""
     while at + 10 <= end:
@@ -163,16 +162,12 @@ def _next_key_block(data: Bytes, at: int, end: int) -> tuple[int, int]:
     return end, end
 
 
-@njit(types.boolean(types.uint8), cache=True, nogil=True)
+@kernel(types.boolean(types.uint8))
 def _is_token_byte(byte: int) -> bool:
     return _is_alphanumeric(byte) or byte == 95 or byte == 45
 
 
-@njit(
-    _SPAN(READ_UINT8, types.int64, types.int64, types.boolean, types.int64, types.int64, types.int64),
-    cache=True,
-    nogil=True,
-)
+@kernel(_SPAN(READ_UINT8, types.int64, types.int64, types.boolean, types.int64, types.int64, types.int64))
 def _next_run(
     data: Bytes, at: int, end: int, punctuated: bool, shortest: int, longest: int, fewest: int
 ) -> tuple[int, int]:
@@ -203,7 +198,7 @@ def _next_run(
     return end, end
 
 
-@njit(_SPAN(types.int64, READ_UINT8, types.int64, types.int64, types.int64), cache=True, nogil=True)
+@kernel(_SPAN(types.int64, READ_UINT8, types.int64, types.int64, types.int64))
 def _next_mark(kind: int, data: Bytes, at: int, start: int, end: int) -> tuple[int, int]:
     """The next candidate of a class in document bytes [start, end), looking from `at` on."""
     if kind == MAC:
@@ -222,7 +217,7 @@ def _next_mark(kind: int, data: Bytes, at: int, start: int, end: int) -> tuple[i
     return first, last
 
 
-@njit(types.Tuple(_SPAN_ARRAYS)(READ_UINT8, READ_INT64, types.int64), cache=True, nogil=True)
+@kernel(types.Tuple(_SPAN_ARRAYS)(READ_UINT8, READ_INT64, types.int64))
 def find_marks(data: Bytes, offsets: Int64, kind: int) -> tuple[Int64, Int64, Int64]:
     """Candidates of one class (`MAC` to `IDENTIFIER`) in n texts, in order of position.
 
