@@ -23,6 +23,7 @@ from corpusforge.layout import dump_json
 from corpusforge.train.bench_data import PANEL_DRAW, TokenSource, tokenizer_texts
 from corpusforge.train.bench_runs import Arm, RunRecord, load_record, train_arm
 from corpusforge.train.corpora import Corpus, Index, index, open_corpus, sample_order
+from corpusforge.train.distributed import joined
 from corpusforge.train.eval_pack import EvaluationPack, load_pack, make_pack
 from corpusforge.train.model import ModelConfig
 from corpusforge.train.panel import (
@@ -37,6 +38,7 @@ from corpusforge.train.panel import (
 )
 from corpusforge.train.settings import TrainConfig, override
 from corpusforge.train.sizes import SIZES, configuration
+from corpusforge.train.tasks import read_tasks
 
 if TYPE_CHECKING:
     from corpusforge.tokenize.tokenizer import Tokenizer
@@ -205,6 +207,10 @@ class _Preparation:
     def __init__(self, settings: BenchSettings, output: Path, progress: Progress) -> None:
         self.settings, self.output, self.progress = settings, output, progress
         self.corpora = {label: open_corpus(spec) for label, spec in zip(settings.labels, settings.corpora)}
+        # What is wrong with settings and files is told before corpora are read and a tokenizer is trained.
+        configured(settings, settings.dial.vocabulary)
+        self.panel = None if settings.panel is None else read_panel(settings.panel)
+        self.tasks = [] if settings.tasks is None else read_tasks(settings.tasks)
 
     def make(self, described: Mapping[str, Any]) -> dict[str, Any]:
         self.progress("reading the corpora")
@@ -261,7 +267,10 @@ class _Preparation:
             vocabulary = settings.dial.vocabulary
             texts = tokenizer_texts(self.corpora, indexes, min(1500 * vocabulary, 50_000_000))
             model = train(texts, TokenizerParameters(vocabulary_size=vocabulary))
-        encoder = load_tokenizer(model, scheme_named(settings.scheme), settings.end_token)
+        try:
+            encoder = load_tokenizer(model, scheme_named(settings.scheme), settings.end_token)
+        except UsageError as error:
+            raise UsageError(f"{settings.tokenizer or 'the tokenizer that was trained'}: {error}") from error
         if encoder.eos_id < 0:
             raise UsageError("the tokenizer has no end-of-text token (eos), which ends every document")
         storage.commit_bytes(str(self.output / encoder.file_name), model)
@@ -269,8 +278,8 @@ class _Preparation:
 
     def _panel(self, indexes: Mapping[str, Index]) -> tuple[Panel, frozenset[bytes]]:
         """The panel, and the hashes of texts that no run may read."""
-        if self.settings.panel is not None:
-            return read_panel(self.settings.panel), frozenset()
+        if self.panel is not None:
+            return self.panel, frozenset()
         passages: list[Passage] = []
         held_out: set[bytes] = set()
         for label, corpus in self.corpora.items():
@@ -309,12 +318,7 @@ class _Preparation:
         return facts
 
     def _pack(self, encoder: Tokenizer, panel: Panel) -> EvaluationPack:
-        tasks = []
-        if self.settings.tasks is not None:
-            from corpusforge.train.tasks import read_tasks
-
-            tasks = read_tasks(self.settings.tasks)
-        pack = make_pack(encoder, panel, tasks)
+        pack = make_pack(encoder, panel, self.tasks)
         storage.commit_bytes(str(self.output / "pack.npz"), pack.dump())
         return pack
 
@@ -358,7 +362,8 @@ def bench(
     from corpusforge.train.bench_report import render
     from corpusforge.train.bench_result import conclude
 
-    prepared = prepare(settings, output, progress)
+    with joined(device):  # A device that is not there is told before anything is read.
+        prepared = prepare(settings, output, progress)
     records = run_arms(settings, prepared, device, progress)
     result = conclude(settings, prepared, records)
     storage.commit_bytes(str(output / RESULT), dump_json(result))

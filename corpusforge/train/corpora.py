@@ -118,6 +118,8 @@ def open_corpus(spec: str) -> Corpus:
             raise UsageError(f"{root} is no finished run directory, so it has no part {part!r}")
         return Corpus(spec, root, _run_files(root, part))
     if not root.exists():
+        if name and Path(name).is_dir():
+            raise UsageError(f"{name} has no part {part!r}: the parts of a run are {', '.join(PARTS)}")
         raise UsageError(f"no corpus at {spec}")
     if root.is_dir() and (root / "manifest.json").is_file() and (root / "documents").is_dir():
         return Corpus(spec, root, _run_files(root, "kept"))

@@ -234,6 +234,29 @@ def test_settings_that_cannot_be(change: dict[str, Any], message: str) -> None:
         BenchSettings(**{"corpora": ("a", "b"), **change})
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"overrides": {"widht": "3"}}, "did you mean 'width'"),
+        ({"panel": "panel"}, "line 1: a panel's lines are objects"),
+        ({"tasks": "empty"}, "holds no known evaluation set"),
+        ({"tokenizer": "panel"}, r"panel\.jsonl: "),
+    ],
+)
+def test_mistakes_are_told_before_work(tmp_path: Path, change: dict[str, Any], message: str) -> None:
+    (tmp_path / "x.jsonl").write_text(json.dumps({"text": "one text"}) + "\n")
+    (tmp_path / "panel.jsonl").write_text('{"text": "no domain"}\n')
+    (tmp_path / "empty").mkdir()
+    places = {"panel": tmp_path / "panel.jsonl", "empty": tmp_path / "empty"}
+    change = {name: places[value] if isinstance(value, str) else value for name, value in change.items()}
+    lines: list[str] = []
+    settings = BenchSettings((str(tmp_path / "x.jsonl"),) * 2, size="1m", **change)
+    with pytest.raises(UsageError, match=message):
+        bench(settings, tmp_path / "output", "cpu", lines.append)
+    assert "training a tokenizer" not in lines
+    assert lines == (["reading the corpora"] if "tokenizer" in change else [])
+
+
 def test_the_command_on_the_parts_of_a_run(finished_run: Path, tmp_path: Path) -> None:
     cli._mount()
     arguments = [

@@ -81,6 +81,8 @@ def test_what_is_no_corpus(tmp_path: Path) -> None:
         open_corpus(str(tmp_path / "nowhere"))
     with pytest.raises(UsageError, match="no finished run directory"):
         open_corpus(f"{tmp_path}:dropped")
+    with pytest.raises(UsageError, match="has no part 'droped': the parts of a run are kept, dropped, raw"):
+        open_corpus(f"{tmp_path}:droped")
     with pytest.raises(UsageError, match="holds no "):
         open_corpus(str(tmp_path))
     (tmp_path / "x.jsonl").write_bytes(b"\n")
