@@ -6,13 +6,12 @@ are facts of the web's common templates: WordPress, schema.org, Bootstrap, news 
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 import numpy.typing as npt
-from numba import types
 
 from corpusforge.kernels.html_elements import HASHES
 from corpusforge.kernels.html_tokens import is_letter, is_space, name_hash
+from corpusforge.kernels.loading import kernel, types
 
 _BYTES = types.Array(types.uint8, 1, "C", readonly=True)
 _I = types.int64
@@ -134,7 +133,7 @@ TAG_MASKS = _tag_masks()
 """Hints of the elements of `HASHES`, by their numbers."""
 
 
-@numba.njit(_I(_BYTES, _I, _I), cache=True, nogil=True)
+@kernel(_I(_BYTES, _I, _I))
 def words_mask(data: npt.NDArray[np.uint8], start: int, end: int) -> int:
     """Hints of the words in `data[start:end]`."""
     state = np.int64(_NEXT[0, _BOUNDARY])
@@ -145,7 +144,7 @@ def words_mask(data: npt.NDArray[np.uint8], start: int, end: int) -> int:
     return int(mask | _FOUND[_NEXT[state, _BOUNDARY]])
 
 
-@numba.njit(_I(_BYTES, _I, _I), cache=True, nogil=True, inline="always")
+@kernel(_I(_BYTES, _I, _I), inline="always")
 def _is_hinting(data: npt.NDArray[np.uint8], start: int, end: int) -> int:
     """Tell what an attribute's name is: 1 its value hints, 2 the attribute itself does, else 0."""
     length = end - start
@@ -166,7 +165,7 @@ def _is_hinting(data: npt.NDArray[np.uint8], start: int, end: int) -> int:
     return int(length == 8 and first == 105 and data[start + 1] | 32 == 116)  # itemprop
 
 
-@numba.njit(_I(_BYTES, _I, _I), cache=True, nogil=True)
+@kernel(_I(_BYTES, _I, _I))
 def attributes_mask(data: npt.NDArray[np.uint8], start: int, end: int) -> int:
     """Hints of a tag's attributes, which stand in `data[start:end]`; `end` is the offset of the tag's ">"."""
     mask = 0

@@ -4,6 +4,7 @@ import pickle
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -116,6 +117,16 @@ def run_python(code: str) -> str:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
+
+
+def test_steps_plans_and_kernels_are_imported_without_numba() -> None:
+    folder = Path(sys.modules["corpusforge.kernels.loading"].__file__ or "").parent
+    others = ("make_unicode_table", "__init__", "stored_code")
+    names = sorted(path.stem for path in folder.glob("*.py") if path.stem not in others)
+    imports = "; ".join(f"import corpusforge.kernels.{name}" for name in names)
+    steps = "from corpusforge import registry; [registry.step_class(name) for name in registry.STEPS]"
+    code = f"import sys, corpusforge.run; {imports}; {steps}; print(sorted({{'numba', 'scipy'}} & set(sys.modules)))"
+    assert run_python(code) == "[]"
 
 
 def test_stored_code_runs_without_what_only_compiling_needs() -> None:
