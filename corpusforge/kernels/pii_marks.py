@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
+
 from corpusforge.kernels.array_types import READ_INT64, READ_UINT8
 from corpusforge.kernels.loading import kernel, types
 from corpusforge.kernels.pii_candidates import _grown, _is_alphanumeric, _is_hexadecimal
