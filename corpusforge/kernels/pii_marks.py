@@ -174,12 +174,12 @@ def _next_run(
 ) -> tuple[int, int]:
     """First run of letters and digits (`punctuated`: of token bytes) with a letter and `fewest` digits."""
     while at + shortest <= end:
-        # A run of `shortest` that begins at or after `at` covers this byte, or begins behind it.
-        probe = at + shortest - 1
-        byte = data[probe]
-        if not (_is_token_byte(byte) if punctuated else _is_alphanumeric(byte)):
-            at = probe + 1
-            continue
+        # Nearly all runs are words: look for a digit, then for the run around it.
+        probe = at
+        while probe < end and not 48 <= data[probe] <= 57:
+            probe += 1
+        if probe == end:
+            break
         first, last = probe, probe + 1
         while first > at and (
             _is_token_byte(data[first - 1]) if punctuated else _is_alphanumeric(data[first - 1])
