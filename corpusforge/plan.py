@@ -387,13 +387,18 @@ def _digest(*values: Any) -> str:
     return hashlib.sha256(canonical_json(list(values)).encode("utf-8")).hexdigest()
 
 
-def map_steps(recipe: Recipe) -> list[MapStep]:
-    """All steps over single documents that a recipe compiles to; models need not be there."""
+def sketched(recipe: Recipe) -> tuple[Stage, ...]:
+    """The stages that a recipe compiles to, to be looked at and not to be run; models need not be there."""
     shards = [Shard(index, name, ()) for index, name in enumerate(recipe.sources)]
     builder = PlanBuilder(recipe, shards, fingerprints=False)
     for step in recipe.steps:
         builder.compile_step(step)
-    bodies = [stage.body for stage in builder.finish().stages]
+    return builder.finish().stages
+
+
+def map_steps(recipe: Recipe) -> list[MapStep]:
+    """All steps over single documents that a recipe compiles to; models need not be there."""
+    bodies = [stage.body for stage in sketched(recipe)]
     return [step for body in bodies if isinstance(body, MapBody) for step in body.steps]
 
 

@@ -183,6 +183,8 @@ class MapStep(Step):
     """The view measured: `extract`, the instance name of an editing step, `latest`, or `none` (no text at all)."""
     edits: ClassVar[bool] = False
     """True when the step returns edits; it must then read `latest`."""
+    replayed: ClassVar[Sequence[str]] = ()
+    """Parameters besides the rules' thresholds at which `corpusforge tune` can replay the step."""
     materializes: ClassVar[bool] = False
     """True for extraction: the stage ends behind the step, and its texts are stored."""
 

@@ -31,8 +31,17 @@ DECISION_SCHEMA = pa.schema(
 `copies` documents that were dropped for it, and several of these add up."""
 
 
-TABLE_SCHEMA = pa.schema([pa.field("survivor", pa.int64()), pa.field("address", pa.int64())])
-"""Addresses of dropped documents and of what they lost to; the rows of one survivor stand together."""
+TABLE_SCHEMA = pa.schema(
+    [
+        pa.field("survivor", pa.int64()),
+        pa.field("survivor_high", pa.uint64()),
+        pa.field("survivor_low", pa.uint64()),
+        pa.field("address", pa.int64()),
+        pa.field("id_high", pa.uint64()),
+        pa.field("id_low", pa.uint64()),
+    ]
+)
+"""Dropped documents and what they lost to; the rows of one survivor stand together, in the order of priority."""
 
 
 def decision_spec(name: str) -> ExchangeSpec:
@@ -108,8 +117,15 @@ class FirstSurvives(Reducer):
             self._dropped += int(dropped.sum())
             yield name, batch_of(DECISION_SCHEMA, _dropped_rows(columns, heads), dropped)
             if dropped.any():
-                table = {"survivor": heads["address"][dropped], "address": columns["address"][dropped]}
-                yield "table", batch_of(TABLE_SCHEMA, table)
+                table: Columns = {
+                    "survivor": heads["address"],
+                    "survivor_high": heads[PRIORITY[3]],
+                    "survivor_low": heads[PRIORITY[4]],
+                    "address": columns["address"],
+                    "id_high": columns[PRIORITY[3]],
+                    "id_low": columns[PRIORITY[4]],
+                }
+                yield "table", batch_of(TABLE_SCHEMA, table, dropped)
             ended = survivors.add(heads["address"][dropped])
             if ended is not None:
                 yield name, ended

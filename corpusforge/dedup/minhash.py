@@ -102,6 +102,7 @@ class MinhashDedup(MapStep):
         Signal("copies", description="documents that are dropped for this one"),
     )
     rules = (Rule("duplicate", "duplicate", "is_true"),)
+    replayed = ("threshold",)
 
     def fingerprint(self) -> dict[str, str]:
         """Hash of the tokenizer, if there is one."""

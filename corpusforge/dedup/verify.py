@@ -11,7 +11,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from corpusforge.dedup.buckets import REQUEST_SCHEMA, node_keys
-from corpusforge.dedup.groups import Columns, columns_of, joined_columns
+from corpusforge.dedup.compared import COMPARED_SCHEMA, UNCOMPARED
+from corpusforge.dedup.groups import Columns, batch_of, columns_of, joined_columns
 from corpusforge.dedup.priority import PRIORITY, PRIORITY_FIELDS, priority_columns
 from corpusforge.dedup.shingling import shingles_of
 from corpusforge.dedup.stars import EDGE, IDENTICAL, LEADER, MEMBER, SAMPLED, edges_and_markers
@@ -115,15 +116,21 @@ class VerifyReducer(Reducer):
         self._leader: tuple[UInt64, int, dict[str, Any]] | None = None
 
     def reduce(self, batches: Iterator[pa.RecordBatch]) -> Iterator[tuple[str, pa.RecordBatch]]:
-        """Yield edges and markers for the first round of stars."""
+        """Yield edges and markers for the first round of stars, and under "table" all pairs that met."""
         self._counts = dict.fromkeys(STATISTICS, 0)
         self._key, self._leader = -1, None
         for batch in batches:
-            edges = self._edges_of(batch)
-            if edges is not None:
-                yield self.outputs[0].name, edges_and_markers(edges)
+            pairs = self._pairs_of(batch)
+            if pairs is None:
+                continue
+            similar = (pairs["similarity"] >= self.threshold) & ((pairs["flags"] & UNCOMPARED) == 0)
+            self._counts["similar"] += int(similar.sum())
+            edges = {name: values[similar] for name, values in pairs.items()}
+            kind = np.full(int(similar.sum()), EDGE, np.int64)
+            yield self.outputs[0].name, edges_and_markers(edges | {"kind": kind})
+            yield "table", batch_of(COMPARED_SCHEMA, pairs)
 
-    def _edges_of(self, batch: pa.RecordBatch) -> Columns | None:
+    def _pairs_of(self, batch: pa.RecordBatch) -> Columns | None:
         columns = columns_of(batch, SET_SCHEMA.names[:-1])
         lists = batch.column("shingles")
         offsets = lists.offsets.to_numpy().astype(np.int64)
@@ -151,26 +158,27 @@ class VerifyReducer(Reducer):
             priority = {name: columns[name][start] for name in (*PRIORITY, "address")}
             self._leader = (own, int(columns["cut"][start]), priority)
             start += 1
-        end = start + int(np.searchsorted(columns["role"][start:end], NOT_COMPARED))
         if self._leader is None or start == end:
             return None
         own, own_cut, priority = self._leader
+        count = int(np.searchsorted(columns["role"][start:end], NOT_COMPARED))
         cut = np.ascontiguousarray(columns["cut"][start:end])
-        shared, union = overlaps(own, own_cut, offsets[start : end + 1], values, cut)
+        shared, union = np.zeros(end - start, np.int64), np.zeros(end - start, np.int64)
+        shared[:count], union[:count] = overlaps(
+            own, own_cut, offsets[start : start + count + 1], values, cut[:count]
+        )
         similarity = fixed_ratio(shared, union)
-        similar = similarity >= self.threshold
         sampled = (cut != 0) | (own_cut != 0)
-        self._counts["compared"] += end - start
-        self._counts["similar"] += int(similar.sum())
-        self._counts["sampled_pairs"] += int(sampled.sum())
-        identical = (similarity == RATIO) & (cut == own_cut)
-        flags = sampled * np.int64(SAMPLED) + identical * np.int64(IDENTICAL)
-        chosen = start + np.flatnonzero(similar)
-        edges: Columns = {"kind": np.full(len(chosen), EDGE, np.int64)}
+        self._counts["compared"] += count
+        self._counts["sampled_pairs"] += int(sampled[:count].sum())
+        flags = sampled * np.int64(SAMPLED)
+        flags += ((similarity == RATIO) & (cut == own_cut)) * np.int64(IDENTICAL)
+        flags[count:] |= UNCOMPARED
+        pairs: Columns = {"shared": shared, "union": union, "similarity": similarity, "flags": flags}
         for column, leader, member in zip((*PRIORITY, "address"), LEADER, MEMBER):
-            edges[leader] = np.repeat(np.asarray(priority[column], columns[column].dtype), len(chosen))
-            edges[member] = columns[column][chosen]
-        return edges | {"similarity": similarity[similar], "flags": flags[similar]}
+            pairs[leader] = np.repeat(np.asarray(priority[column], columns[column].dtype), end - start)
+            pairs[member] = columns[column][start:end]
+        return pairs
 
     def statistics(self) -> dict[str, int]:
         """Count pairs compared, found similar, compared on a sample, and left out for want of budget."""

@@ -3,7 +3,8 @@
 A rule compares a signal that every document of a finished run carries beside it, in ``documents/`` and ``dropped/``.
 What a document would become is exact as long as it meets only what was measured on it: always when thresholds are
 tightened, and when they are loosened in a run with ``evaluate: all``. It is *unknown* when it would reach a step that
-never saw it, or when it was dropped as the duplicate of a document that would go now. Edits are taken as they were.
+never saw it. Steps that compare documents with each other are replayed in `corpusforge.report.replay_across`. Edits are
+taken as they were.
 """
 
 from __future__ import annotations
@@ -93,25 +94,44 @@ class Judge:
             found[:, number] = drops(judged.rule, judged.signal, values, judged.threshold)
         return found
 
-    def fates(self, table: pa.Table, matches: Bool) -> Int64:
-        """What becomes of each document, int64[n]: `KEPT`, the number of the rule that drops it, or -2 - step."""
+    def fates(self, table: pa.Table, matches: Bool, steps: range | None = None) -> Int64:
+        """What becomes of each document, int64[n]: `KEPT`, the number of the rule that drops it, or unknown (below).
+
+        `steps` limits what decides to some of the steps, as if each document reached them.
+        """
         fates = np.full(table.num_rows, KEPT, np.int64)
-        ended = np.array(
-            [len(self.steps) if verdict is None else self.step_of(verdict) for verdict in _verdicts(table)],
-            np.int64,
-        )
-        sources = np.array(table.column("source").to_pylist(), object)
-        for number, step in enumerate(self.steps):
+        ended = self.ended(table)
+        for number in range(len(self.steps)) if steps is None else steps:
+            step = self.steps[number]
             rules = [index for index, judged in enumerate(self.rules) if judged.step == number]
             if all(self.rules[index].threshold is None for index in rules):
                 continue
             for index in rules:
                 fates[(fates == KEPT) & matches[:, index]] = index
-            unseen = (fates == KEPT) & (ended < number) & ~self.saw(step, table)
-            if step.only:
-                unseen &= np.isin(sources, list(step.only))
-            fates[unseen] = -2 - number
+            unseen = (fates == KEPT) & (ended < number) & ~self.saw(step, table) & self.concerns(step, table)
+            fates[unseen] = self.unseen(number)
         return fates
+
+    def ended(self, table: pa.Table) -> Int64:
+        """Number of the step that dropped each document in the run, int64[n]; that of all steps for those kept."""
+        verdicts = table.column("verdict").to_pylist()
+        return np.array(
+            [len(self.steps) if verdict is None else self.step_of(verdict) for verdict in verdicts], np.int64
+        )
+
+    def concerns(self, step: MapStep, table: pa.Table) -> Bool:
+        """Whether a step is for the source of each document."""
+        if not step.only:
+            return np.ones(table.num_rows, np.bool_)
+        return np.isin(np.array(table.column("source").to_pylist(), object), list(step.only))
+
+    def unseen(self, step: int) -> int:
+        """Fate of documents that would reach a step that never saw them."""
+        return -2 - step
+
+    def undecided(self, step: int) -> int:
+        """Fate of documents of which a step did not compare all that would decide."""
+        return -2 - len(self.steps) - step
 
     def saw(self, step: MapStep, table: pa.Table) -> Bool:
         """Whether a step measured each document: it left a value of any signal."""
@@ -127,12 +147,11 @@ class Judge:
         if fate == KEPT:
             return "kept"
         if fate < KEPT:
-            return f"unknown: {self.steps[-2 - fate].instance} never saw it"
+            late = -2 - fate >= len(self.steps)
+            name = self.steps[(-2 - fate) % len(self.steps)].instance
+            what = "did not compare all that would decide" if late else "never saw it"
+            return f"unknown: {name} {what}"
         return self.rules[fate].name
-
-
-def _verdicts(table: pa.Table) -> list[str | None]:
-    return list(table.column("verdict").to_pylist())
 
 
 def stored_tables(run: Path, judge: Judge) -> Iterator[pa.Table]:
@@ -168,7 +187,10 @@ def stored_tables(run: Path, judge: Judge) -> Iterator[pa.Table]:
 
 
 def changed_thresholds(before: Judge, after: Judge) -> dict[str, tuple[Any, Any]]:
-    """Rules whose threshold differs, by name: (old, new). Raises `UsageError` where more than thresholds differs."""
+    """Rules whose threshold differs, and parameters that are replayed, by name: (old, new).
+
+    Raises `UsageError` where more differs.
+    """
     old, new = _without_thresholds(before), _without_thresholds(after)
     for instance in (*old, *new):
         if instance not in old or instance not in new:
@@ -183,18 +205,24 @@ def changed_thresholds(before: Judge, after: Judge) -> dict[str, tuple[Any, Any]
                 )
     if list(old) != list(new):
         raise UsageError("the recipes have the same steps in another order: run it instead")
-    return {
+    changed = {
         was.name: (was.threshold, now.threshold)
         for was, now in zip(before.rules, after.rules)
         if was.threshold != now.threshold
     }
+    for step, other in zip(before.steps, after.steps):
+        for name in step.replayed:
+            values = getattr(step.parameters, name), getattr(other.parameters, name)
+            if values[0] != values[1]:
+                changed[f"{step.instance}.{name}"] = values
+    return changed
 
 
 def _without_thresholds(judge: Judge) -> dict[str, Mapping[str, Any]]:
     """Parameters of each step besides its thresholds and the name of its rule set."""
     found: dict[str, Mapping[str, Any]] = {}
     for step in judge.steps:
-        thresholds = {rule.name for rule in step.rules} | {"rules"}
+        thresholds = {rule.name for rule in step.rules} | {"rules", *step.replayed}
         body = step.parameters.model_dump(mode="json")
         found[step.instance] = {key: value for key, value in body.items() if key not in thresholds}
     return found

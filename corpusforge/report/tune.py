@@ -1,10 +1,10 @@
-"""What other thresholds would do to a finished run: counted from stored signals, see `corpusforge.report.replay`."""
+"""What other thresholds would do to a finished run, counted: see `corpusforge.report.replay_across`."""
 
 from __future__ import annotations
 
 import heapq
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,17 +13,13 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from corpusforge.dedup.what_if import DROPS, KEEPS
 from corpusforge.errors import UsageError
 from corpusforge.recipe import Recipe
-from corpusforge.report.replay import (
-    KEPT,
-    Judge,
-    Judged,
-    changed_thresholds,
-    stored_tables,
-    twins_gone,
-)
+from corpusforge.report.replay import KEPT, Judge, Judged, changed_thresholds, stored_tables
+from corpusforge.report.replay_across import Replayed, replay_run
 from corpusforge.statistics.histogram import bin_edges, bins_of
+from corpusforge.step import Signal
 
 Int64 = npt.NDArray[np.int64]
 
@@ -51,7 +47,7 @@ class RuleCount:
 
 @dataclass(frozen=True, order=True)
 class Change:
-    """A document that changes sides; `value` is the signal of the rule in question, in fixed point."""
+    """A document that changes sides; `value` is the signal of the rule in question, in fixed point of `scale`."""
 
     id: bytes
     url: str
@@ -59,6 +55,7 @@ class Change:
     after: str
     rule: str
     value: Any = field(compare=False)
+    scale: int = field(compare=False)
 
 
 @dataclass
@@ -77,6 +74,14 @@ class Tuning:
     newly_kept: int = 0
     unknown: Counter[str] = field(default_factory=Counter)
     """Why nobody knows a document's fate, and of how many."""
+    arrivals: dict[str, int] = field(default_factory=dict)
+    """Documents that may newly reach a step that compares documents, by its name."""
+    as_they_were: list[str] = field(default_factory=list)
+    """Steps that would compare other documents than in the run, and are counted as in the run."""
+    exact: bool = True
+    """Whether a run with these thresholds would keep just these documents."""
+    similarity: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
+    """``step.threshold`` to (similarity in units of 1 / RATIO, documents that the step would keep), rising."""
     rules: list[RuleCount] = field(default_factory=list)
     joint: Int64 = field(default_factory=lambda: np.zeros((0, 0), np.int64))
     """int64[rules, rules]: documents that meet the conditions of both."""
@@ -114,11 +119,12 @@ class Tuning:
         ]
 
 
-def tune(run: Path, before: Recipe, after: Recipe) -> Tuning:
+def tune(run: Path, before: Recipe, after: Recipe, curves: Sequence[str] = ()) -> Tuning:
     """Count what the thresholds of `after` would do to a run of `before`.
 
-    Raises `UsageError` where the recipes differ in more than thresholds, where the run did not write all that it
-    dropped, or where its files are not those of `before`.
+    `curves`: similarities (``step.threshold``) whose curve is wanted though they do not change. Raises `UsageError`
+    where the recipes differ in more than thresholds, where the run did not write all that it dropped or does not keep
+    what a changed similarity needs, or where its files are not those of `before`.
     """
     if before.options.keep_dropped != "all":
         raise UsageError(
@@ -131,34 +137,21 @@ def tune(run: Path, before: Recipe, after: Recipe) -> Tuning:
     size = len(new.rules)
     found.joint = np.zeros((size, size), np.int64)
     found.histograms = [Counter() for _ in new.rules]
-    everything = _Fates()
+    replayed = replay_run(run, before, old, new, curves)
+    first = 0
     for table in stored_tables(run, new):
-        _count(found, table, old, new, everything)
-    _settle(found, everything, new)
+        _count(found, table, replayed, slice(first, first + table.num_rows))
+        first += table.num_rows
+    _settle(found, replayed)
     found.examples.sort()
     return found
 
 
-class _Fates:
-    """Ids, twins and fates of all documents, for what one document's fate does to another's."""
-
-    def __init__(self) -> None:
-        self.ids: list[bytes] = []
-        self.twins: list[bytes | None] = []
-        self.old: list[Int64] = []
-        self.new: list[Int64] = []
-
-
-def _count(found: Tuning, table: pa.Table, old: Judge, new: Judge, everything: _Fates) -> None:
-    matches = new.matches(table)
-    fates = new.fates(table, matches)
-    verdicts = table.column("verdict").to_pylist()
-    numbers = {rule.name: number for number, rule in enumerate(new.rules)}
-    was = np.array([KEPT if verdict is None else numbers[verdict] for verdict in verdicts], np.int64)
-    everything.ids += table.column("id").to_pylist()
-    everything.twins += table.column("duplicate_of").to_pylist()
-    everything.old.append(was)
-    everything.new.append(fates)
+def _count(found: Tuning, table: pa.Table, replayed: Replayed, rows: slice) -> None:
+    judge = found.judge
+    table = _as_replayed(table, judge, replayed, rows)
+    was, fates = replayed.before[rows], replayed.fates[rows]
+    matches = judge.matches(table)
     alone = matches.sum(axis=1) == 1
     counted = matches.astype(np.int64)
     found.joint += counted.T @ counted
@@ -167,12 +160,24 @@ def _count(found: Tuning, table: pa.Table, old: Judge, new: Judge, everything: _
         count.measured += len(values) - values.null_count
         count.matched += int(matches[:, number].sum())
         count.alone += int((matches[:, number] & alone).sum())
+        count.decides += int((fates == number).sum())
         count.decided += int((was == number).sum())
         if count.rule.rule.comparison in _NUMERIC:
             present = values.drop_null().to_numpy(zero_copy_only=False)
             bins, amounts = np.unique(bins_of(present, count.rule.signal.scale), return_counts=True)
             found.histograms[number].update(dict(zip(bins.tolist(), amounts.tolist())))
-    _collect_examples(found, table, was, fates, new)
+    _collect_examples(found, table, was, fates, judge)
+
+
+def _as_replayed(table: pa.Table, judge: Judge, replayed: Replayed, rows: slice) -> pa.Table:
+    """The table with the duplicates that there would be, null where nobody knows."""
+    for number, states in replayed.duplicates.items():
+        part = states[rows]
+        known = (part == KEEPS) | (part == DROPS)
+        values = pa.array((part == DROPS).astype(np.int64), mask=~known)
+        name = f"{judge.steps[number].instance}.duplicate"
+        table = table.set_column(table.schema.get_field_index(name), name, values)
+    return table
 
 
 def _collect_examples(found: Tuning, table: pa.Table, was: Int64, fates: Int64, judge: Judge) -> None:
@@ -182,32 +187,37 @@ def _collect_examples(found: Tuning, table: pa.Table, was: Int64, fates: Int64, 
     def changes() -> Iterable[Change]:
         for row in sides.tolist():
             rule = judge.rules[max(int(was[row]), int(fates[row]))]
+            signal = _told_by(judge, rule)
             yield Change(
                 ids[row].as_py(),
                 urls[row].as_py() or "",
                 judge.told(int(was[row])),
                 judge.told(int(fates[row])),
                 rule.name,
-                table.column(rule.column)[row].as_py(),
+                table.column(f"{rule.instance}.{signal.name}")[row].as_py(),
+                signal.scale,
             )
 
     found.examples = heapq.nsmallest(EXAMPLES, [*found.examples, *changes()])
 
 
-def _settle(found: Tuning, everything: _Fates, judge: Judge) -> None:
-    """Take back the fates of duplicates whose twin goes, and count all."""
-    if not everything.old:
-        return
-    old, new = np.concatenate(everything.old), np.concatenate(everything.new)
-    orphans = twins_gone(everything.ids, everything.twins, old, new) & (new == old)
+def _told_by(judge: Judge, rule: Judged) -> Signal:
+    """The signal that tells most about a rule's decision: for duplicates, how similar they are."""
+    names = {signal.name: signal for signal in judge.steps[rule.step].signals}
+    return names.get("similarity", rule.signal) if rule.rule.comparison == "is_true" else rule.signal
+
+
+def _settle(found: Tuning, replayed: Replayed) -> None:
+    """Count all documents."""
+    old, new = replayed.before, replayed.fates
     found.documents = len(old)
     found.kept_before = int((old == KEPT).sum())
-    found.kept = int(((new == KEPT) & ~orphans).sum())
+    found.kept = int((new == KEPT).sum())
     found.newly_dropped = int(((old == KEPT) & (new >= 0)).sum())
     found.newly_kept = int(((old != KEPT) & (new == KEPT)).sum())
     for fate, amount in zip(*(part.tolist() for part in np.unique(new[new < KEPT], return_counts=True))):
-        found.unknown[judge.told(fate).removeprefix("unknown: ")] = amount
-    if orphans.any():
-        found.unknown["the document that it duplicates would go"] = int(orphans.sum())
-    for number, count in enumerate(found.rules):
-        count.decides = int(((new == number) & ~orphans).sum())
+        found.unknown[found.judge.told(fate).removeprefix("unknown: ")] = amount
+    found.arrivals = replayed.arrivals
+    found.as_they_were = replayed.as_they_were
+    found.exact = replayed.exact
+    found.similarity = replayed.curves

@@ -15,6 +15,7 @@ from corpusforge.errors import UsageError
 from corpusforge.report import numbers
 from corpusforge.report.terminal import plain
 from corpusforge.report.tune import Tuning, tune
+from corpusforge.step import RATIO
 
 
 def command(
@@ -26,7 +27,10 @@ def command(
         str | None, typer.Option(help="Compare with the thresholds of another recipe, by name or file.")
     ] = None,
     curve: Annotated[
-        list[str] | None, typer.Option(help="step.rule: show its retention curve; may be repeated.")
+        list[str] | None,
+        typer.Option(
+            help="step.rule (or minhash_dedup.threshold): show its retention curve; may be repeated."
+        ),
     ] = None,
     html: Annotated[Path | None, typer.Option(help="Write a page with a slider for every rule.")] = None,
     plugin: Annotated[
@@ -49,8 +53,10 @@ def command(
     text = (run / "recipe.yaml").read_text(encoding="utf-8")
     before = recipes.load_text(text, "recipe.yaml")
     after = recipes.load(recipe, set or []) if recipe else recipes.load_text(text, "recipe.yaml", set or [])
-    found = tune(run, before, after)
-    names = [rule.rule.name for rule in found.rules]
+    found = tune(run, before, after, curve or [])
+    names = [rule.rule.name for rule in found.rules] + [
+        f"{step.instance}.{name}" for step in found.judge.steps for name in step.replayed
+    ]
     for name in curve or []:
         if name not in names:
             from corpusforge.names import nearest
@@ -77,6 +83,10 @@ def plain_values(found: Tuning) -> dict[str, Any]:
         "newly_dropped": found.newly_dropped,
         "newly_kept": found.newly_kept,
         "unknown": dict(found.unknown),
+        "arrivals": found.arrivals,
+        "as_they_were": found.as_they_were,
+        "exact": found.exact,
+        "similarity": {name: [list(point) for point in points] for name, points in found.similarity.items()},
         "changes": {name: list(change) for name, change in found.changes.items()},
         "rules": {
             count.rule.name: {
@@ -105,6 +115,7 @@ def plain_values(found: Tuning) -> dict[str, Any]:
                 "after": change.after,
                 "rule": change.rule,
                 "value": change.value,
+                "scale": change.scale,
             }
             for change in found.examples
         ],
@@ -131,6 +142,22 @@ def print_tuning(found: Tuning, console: Console, curves: list[str]) -> None:
         )
     for reason, amount in sorted(found.unknown.items()):
         console.print(plain(f"unknown for {numbers.integer(amount)}: {reason}", "yellow"))
+    for step, amount in found.arrivals.items():
+        console.print(
+            plain(
+                f"{numbers.integer(amount)} may newly reach {step}, which compared them with nothing: what they "
+                "duplicate, and which others they would displace, is not counted",
+                "yellow",
+            )
+        )
+    if found.as_they_were:
+        console.print(
+            plain(
+                f"{', '.join(found.as_they_were)}: would see other documents; counted as in the run", "yellow"
+            )
+        )
+    if found.changes and found.exact:
+        console.print(plain("exact: a run with these thresholds keeps these documents"))
     if found.unknown and not found.measured_all:
         console.print(
             plain("a run with evaluate=all measures every document up to the first comparison of documents")
@@ -140,6 +167,9 @@ def print_tuning(found: Tuning, console: Console, curves: list[str]) -> None:
         points = found.curve(number) if count.rule.name in (*found.changes, *curves) else []
         if points:
             console.print(_curve_table(found, number, points))
+    for name, points in found.similarity.items():
+        if name in (*found.changes, *curves):
+            console.print(_similarity_table(name, points))
     if found.examples:
         console.print(_examples_table(found))
 
@@ -189,15 +219,21 @@ def _curve_table(found: Tuning, number: int, points: list[tuple[int, int]]) -> T
     return table
 
 
+def _similarity_table(name: str, points: list[tuple[int, int]]) -> Table:
+    table = _table(f"Kept at {name}", "similarity", "documents")
+    for at, kept in points:
+        table.add_row(plain(numbers.measured(at, RATIO)), plain(numbers.integer(kept)))
+    return table
+
+
 def _examples_table(found: Tuning) -> Table:
     table = _table("Documents that change sides", "URL", "id", "before", "now", "value")
-    scales = {count.rule.name: count.rule.signal.scale for count in found.rules}
     for change in found.examples:
         table.add_row(
             plain(change.url or "no URL"),
             change.id.hex()[:12],
             plain(change.before),
             plain(change.after),
-            plain(numbers.measured(change.value, scales[change.rule])),
+            plain(numbers.measured(change.value, change.scale)),
         )
     return table

@@ -24,7 +24,7 @@ def edges(
     reducer = VerifyReducer(threshold, leader_spec("out"))
     reducer.open(RunContext())
     batches = (table.slice(at, size).combine_chunks().to_batches()[0] for at in range(0, len(rows), size))
-    found = [row for _, batch in reducer.reduce(batches) for row in batch.to_pylist()]
+    found = [row for name, batch in reducer.reduce(batches) if name == "out" for row in batch.to_pylist()]
     markers = {row["member"] for row in found if row["kind"] == 1}
     assert markers == {row["member"] for row in found if row["kind"] == 2}
     return {

@@ -28,9 +28,11 @@ def test_what_is_printed(small_run: Path) -> None:
     assert "Kept by gopher_quality.min_words alone" in result.output
     assert "Documents that change sides" in result.output
     assert "unknown" not in result.output
+    assert "line_dedup: would see other documents; counted as in the run" in " ".join(result.output.split())
     loosened = RUNNER.invoke(app, ["tune", str(small_run), "--set", "gopher_quality.min_words=30"])
     assert "unknown for" in loosened.output
     assert "evaluate=all" in loosened.output
+    assert "may newly reach exact_dedup" in " ".join(loosened.output.split())
 
 
 def test_plain_values_and_another_recipe(small_run: Path, tmp_path: Path) -> None:
