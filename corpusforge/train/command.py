@@ -90,6 +90,10 @@ def run(
     values = {**_read_recipe(recipe), **_assignments(set or [])}
     rows = _usable(lambda: open_rows(data, context))
     length = _usable(lambda: row_length(rows))
+    if context is not None and context != length:
+        raise UsageError(
+            f"{data} holds rows with a context of {length}; --context is for streams of documents"
+        )
     vocabulary = vocabulary_size or _vocabulary_size(data)
     wanted = None if tokens is None else parse_count(tokens)
     model, training = override(*configuration(size, vocabulary, length, wanted), values)

@@ -84,6 +84,7 @@ def test_the_table_for_people(shards: Path, tmp_path: Path) -> None:
         (["--size", "9m"], "there is no size '9m'"),
         (["--tokens", "many"], "a count looks like"),
         (["--vocabulary-size", "20"], "outside the vocabulary of 20"),
+        (["--context", "17"], "holds rows with a context of 16"),
     ],
 )
 def test_mistakes_are_usage_errors(shards: Path, tmp_path: Path, arguments: list[str], words: str) -> None:
