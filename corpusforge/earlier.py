@@ -77,7 +77,10 @@ class EarlierRun:
         name = redacted(self.root)
         found = self.steps.get(step.instance)
         if found is None:
-            raise UsageError(f"{name} keeps no table of a step called {step.instance!r}")
+            raise UsageError(
+                f"{name} keeps no table of a step called {step.instance!r}: its recipe has none, or an older version "
+                "made the run without a table of it; run it again with the recipe of this run"
+            )
         wanted = step_record(step)
         changes = difference({key: found[key] for key in wanted}, wanted)
         if changes:
