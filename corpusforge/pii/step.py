@@ -205,6 +205,9 @@ class Pii(MapStep):
         if self._detector is None:
             self.check()
             parameters: PiiParameters = self.parameters
+            if parameters.language_model is not None:
+                # Before the recognizers, which import spaCy without torch; a pipeline may need it.
+                self._names = LanguageModel(parameters.language_model, parameters.model_entities)
             made = {
                 entity: recognizer(entity, parameters.phone_regions, parameters.national_ids)
                 for entity in parameters.entities
@@ -216,8 +219,6 @@ class Pii(MapStep):
                 parameters.keep_unrouted_addresses,
                 parameters.max_window_bytes,
             )
-            if parameters.language_model is not None:
-                self._names = LanguageModel(parameters.language_model, parameters.model_entities)
 
     def measure(self, rows: LiveRows) -> Measured:
         """Findings as edits (rule: the entity in lower case) and counts per entity."""
