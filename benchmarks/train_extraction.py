@@ -35,15 +35,15 @@ from corpusforge.kernels.html_features import FEATURES, block_features
 
 OUTPUT = Path(__file__).resolve().parents[1] / "corpusforge" / "extract" / "block_model.json"
 LIMITS = Limits()
-ROUNDS, FOLDS = 200, 5
+ROUNDS, FOLDS = 400, 5
 SETTINGS: dict[str, Any] = {
-    "objective": "binary", "learning_rate": 0.08, "num_leaves": 7, "min_data_in_leaf": 15, "lambda_l2": 5,
-    "feature_fraction": 0.3, "bagging_fraction": 0.7, "bagging_freq": 1, "max_bin": 63, "seed": 7, "verbosity": -1,
-    "deterministic": True, "force_row_wise": True, "num_threads": 1,
+    "objective": "binary", "learning_rate": 0.05, "num_leaves": 7, "min_data_in_leaf": 15, "lambda_l2": 5,
+    "extra_trees": True, "feature_fraction": 0.3, "bagging_fraction": 0.7, "bagging_freq": 1, "max_bin": 63,
+    "seed": 7, "verbosity": -1, "deterministic": True, "force_row_wise": True, "num_threads": 1,
 }  # fmt: skip
 # A block's logit (millionths) from which it is kept, and what holds where nearly nothing is; see `choose_blocks`.
 THRESHOLD, MARGIN, LEAST = 0, 2_000_000, -5_000_000
-LOOKED, HOPELESS = 60, -3_000_000
+LOOKED, HOPELESS = 100, -3_000_000
 WEIGHT = {"aeb-50": 3.0, "readability-50": 1.0, "trafilatura-240": 1.0}
 
 

@@ -27,6 +27,8 @@ _BULLET = re.compile(r"^(?:[-•‣◦*]|\d{1,4}\.) ")
 
 PARAGRAPH = 80
 """Code points outside of links from which a block may be a paragraph."""
+SENTENCE = 40
+"""The same for a sentence, which counts where the page has no paragraph."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,8 @@ def choose_blocks(
     if int(plain[kept].sum()) * 10 >= int(plain.sum()):
         return kept
     paragraphs = scores[plain >= PARAGRAPH]
+    if not len(paragraphs):
+        paragraphs = scores[plain >= SENTENCE]
     best = int(paragraphs.max()) if len(paragraphs) else least - 1
     if best >= least:
         kept |= scores >= best - margin

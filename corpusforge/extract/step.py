@@ -58,7 +58,7 @@ class Extract(MapStep):
     """Makes text of payloads: HTML by an extractor, plain text by decoding."""
 
     name = "extract"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     summary = "Extract text from HTML (blocks, Resiliparse, both or Trafilatura) or decode plain text"
     Parameters = Parameters
     signals: ClassVar[Sequence[Signal]] = (
