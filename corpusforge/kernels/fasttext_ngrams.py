@@ -39,6 +39,17 @@ def add_byte(state: np.uint64, byte: int) -> np.uint64:
     return ((state ^ (value | (value >> np.uint64(7)) * _SIGN)) * _PRIME) & _MASK
 
 
+@kernel(types.uint64(types.uint64))
+def ones(value: np.uint64) -> np.uint64:
+    """Bits that are set."""
+    value -= (value >> np.uint64(1)) & np.uint64(0x5555555555555555)
+    value = (value & np.uint64(0x3333333333333333)) + (
+        (value >> np.uint64(2)) & np.uint64(0x3333333333333333)
+    )
+    value = (value + (value >> np.uint64(4))) & np.uint64(0x0F0F0F0F0F0F0F0F)
+    return (value * np.uint64(0x0101010101010101)) >> np.uint64(56)
+
+
 @kernel(types.UniTuple(types.uint64, 2)(types.int64))
 def reciprocal(divisor: int) -> tuple[np.uint64, np.uint64]:
     """(factor, shift) so that ``(x * factor) >> shift`` is x // divisor or one more, for every x below 2^32."""
@@ -92,35 +103,74 @@ def hash_block(
                 found[length - shortest, place] = _bucket(np.uint64(states[place]), buckets, factor, shift)
 
 
+@kernel(types.uint64(types.uint64[::1], types.int64, types.int64))
+def _shifted(bits: UInt64, item: int, places: int) -> np.uint64:
+    """Item of a bit set whose bits were moved `places`, 0 to 63, towards its start."""
+    low = bits[item] >> np.uint64(places)
+    # Two shifts, as one by 64 is not defined.
+    return np.uint64(low | ((bits[item + 1] << np.uint64(1)) << np.uint64(63 - places)))
+
+
+@kernel(
+    types.void(
+        _BUCKETS, types.int64, types.int64, types.int64, READ_UINT64, types.uint64[::1], types.uint64[:, ::1]
+    )
+)
+def mark_kept(
+    buckets: Int32, size: int, shortest: int, longest: int, kept: UInt64, lasts: UInt64, marks: UInt64
+) -> None:
+    """Mark the places of a block where n-grams begin that lie in one word and whose bucket is kept.
+
+    `buckets` is what `hash_block` made of `size` places, a multiple of 64; `lasts` uint64[size / 64 + 1] has a
+    bit per place, set for the last ones of words, and a word begins behind it. Row i of `marks` uint64[lengths
+    + 1, size / 64 + 1] becomes the bits of the n-grams of ``shortest + i`` bytes, the last row those of all.
+    """
+    lengths = longest - shortest + 1
+    for item in range(size >> 6):
+        marks[lengths, item] = 0
+        for row in range(lengths):
+            bits = np.uint64(0)
+            for place in range(64):
+                bucket = np.uint32(buckets[row, (item << 6) + place])
+                if len(kept) > 0:
+                    bit = (kept[bucket >> np.uint32(6)] >> np.uint64(bucket & np.uint32(63))) & np.uint64(1)
+                else:
+                    bit = np.uint64(1)
+                bits |= bit << np.uint64(place)
+            outside = np.uint64(0)
+            for places in range(shortest + row - 1):
+                outside |= _shifted(lasts, item, places)
+            if shortest + row == 1:
+                before = lasts[item - 1] >> np.uint64(63) if item > 0 else np.uint64(1)
+                outside = lasts[item] | (lasts[item] << np.uint64(1)) | before
+            marks[row, item] = bits & ~outside
+            marks[lengths, item] |= marks[row, item]
+
+
 @kernel(
     types.int64(
-        _BUCKETS,
-        types.int64,
-        types.int64,
-        types.int64,
-        types.int64,
-        READ_UINT64,
-        types.int32[::1],
-        types.int64,
+        _BUCKETS, types.uint64[:, ::1], types.int64, types.int64, types.int64, types.int32[::1], types.int64
     )
 )
 def select_from_block(
-    buckets: Int32, begin: int, end: int, shortest: int, longest: int, kept: UInt64, found: Int32, count: int
+    buckets: Int32, marks: UInt64, begin: int, end: int, lengths: int, found: Int32, count: int
 ) -> np.int64:
-    """Write the kept buckets of the word at ``begin:end`` of a block from ``found[count]`` on; new count.
+    """Write the marked buckets of the word at ``begin:end`` of a block from ``found[count]`` on; new count.
 
-    `buckets` is what `hash_block` made.
+    `buckets` and `marks` are what `hash_block` and `mark_kept` made; the word has up to 63 bytes.
     """
-    number = np.int64(count)
-    for place in range(begin, end):
-        for length in range(shortest, min(longest, end - place) + 1):
-            if length == 1 and (place == begin or place == end - 1):
-                continue
-            bucket = np.int64(buckets[length - shortest, place])
-            # Most buckets are pruned, without a pattern: counting costs less than branching.
-            found[number] = bucket
-            number += _is_kept(bucket, kept) if len(kept) > 0 else np.int64(1)
-    return number
+    number = np.uint64(count)
+    places = _shifted(marks[lengths], begin >> 6, begin & 63)
+    places &= (np.uint64(1) << np.uint64(end - begin)) - np.uint64(1)
+    while places:
+        first = places & (~places + np.uint64(1))
+        place = np.uint64(begin) + ones(first - np.uint64(1))
+        for row in range(lengths):
+            # The next bucket overwrites one that is not marked: counting costs less than branching.
+            found[number] = buckets[row, place]
+            number += (marks[row, place >> np.uint64(6)] >> (place & np.uint64(63))) & np.uint64(1)
+        places ^= first
+    return np.int64(number)
 
 
 @kernel(

@@ -4,25 +4,22 @@ from __future__ import annotations
 
 from pathlib import Path
 from threading import Lock
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from corpusforge.kernels.fasttext_cache import make_table, sum_spans
 from corpusforge.kernels.fasttext_output import best_labels
 from corpusforge.kernels.fasttext_sums import (
-    LABEL,
-    LONGEST,
     WORD_NGRAMS,
+    WORDS,
     add_word_ngrams,
+    find_entry,
     hash_words,
+    is_label,
     join_spans,
-    sum_rows,
-    sum_spans,
-    word_hash,
-    word_rows,
 )
-from corpusforge.kernels.word_table import as_blocks, find_words, keep_used
+from corpusforge.kernels.fasttext_words import index_names
 from corpusforge.models.fasttext_file import read_fasttext_file
 
 Bytes = npt.NDArray[np.uint8]
@@ -33,12 +30,11 @@ Float32 = npt.NDArray[np.float32]
 END_OF_SENTENCE = b"</s>"
 """The word that fastText puts at the end of every line; it reads nothing behind one."""
 
-CACHE_SLOTS = 1 << 16
-"""Most slots of the table of word sums; up to three quarters are filled."""
+CACHE_ROWS = 1 << 17
+"""Most rows of the table of word sums."""
 
 CACHE_BYTES = 1 << 25
-"""Most bytes of the sums that are kept."""
-
+"""Most bytes of that table."""
 
 _END_KEY = np.uint64(int.from_bytes(END_OF_SENTENCE, "little"))
 _END = np.frombuffer(END_OF_SENTENCE, np.uint8)
@@ -51,17 +47,14 @@ class FastTextModel:
     """
 
     def __init__(self, path: Path) -> None:
-        self.file = read_fasttext_file(path)
-        self.labels = self.file.labels
-        dimension = self.file.matrix.shape[1]
-        slots = CACHE_SLOTS
-        while slots > 2 and slots * dimension * 4 > CACHE_BYTES:
-            slots //= 2
-        self._keys = np.zeros((slots, 4), np.uint64)
-        self._sums_held = np.zeros((slots, dimension), np.float32)
-        self._rows_held = np.zeros(slots, np.int32)
-        self._used = np.zeros(slots, np.uint8)
-        self._held = np.zeros(1, np.int64)
+        file = self.file = read_fasttext_file(path)
+        self.labels = file.labels
+        dimension = file.matrix.shape[1]
+        rows = CACHE_ROWS
+        while rows > 2 and rows * (dimension * 4 + 64) > CACHE_BYTES:
+            rows //= 2
+        self._keys, self._vectors = make_table(rows, dimension)
+        self._index = index_names(file.names, file.name_offsets, file.table, len(file.table))
         self._lock = Lock()
         self._end_sum, self._end_rows = self._end_of_sentence()
 
@@ -95,46 +88,29 @@ class FastTextModel:
 
     def _sums(self, data: Bytes, starts: Int64, ends: Int64) -> tuple[Float32, Int64, Bytes]:
         """Sum the vectors of the words of s spans without their ends: sums [s, d], rows summed [s], stopped [s]."""
-        with self._lock:
-            if self._held[0] > len(self._keys) // 2:
-                self._thin_out()
-            offsets, places, new_starts, new_ends, new_slots, stopped = find_words(
-                as_blocks(data), starts, ends, False, _END_KEY, self._keys, self._used, self._held
-            )
-            try:
-                outside, outside_rows = self._sum_words(data, new_starts, new_ends, new_slots)
-            except BaseException:
-                # The table must not hold words whose sums are missing.
-                self._keys.fill(0)
-                self._held.fill(0)
-                raise
-            sums, rows = sum_spans(offsets, places, self._sums_held, self._rows_held, outside, outside_rows)
-            if self.file.settings[WORD_NGRAMS] > 1:
-                word_rows_of = np.where(
-                    places < 0,
-                    np.append(outside_rows, 0)[np.where(places < 0, ~places, 0)],
-                    self._rows_held[np.maximum(places, 0)],
-                )
-                self._add_word_ngrams(data, starts, ends, offsets, word_rows_of != LABEL, sums, rows)
-        return sums, rows, stopped
-
-    def _add_word_ngrams(
-        self,
-        data: Bytes,
-        starts: Int64,
-        ends: Int64,
-        offsets: Int64,
-        is_word: Any,
-        sums: Float32,
-        rows: Int64,
-    ) -> None:
-        """Add the n-grams of words to `sums` and `rows`, each span's end counted as a word."""
         file = self.file
-        hashes = hash_words(data, starts, ends, offsets)[is_word]
-        counted = np.concatenate([[0], np.cumsum(is_word)])[offsets]
-        hashes = np.insert(hashes, counted[1:], np.uint64(word_hash(_END, 0, len(_END))))
-        counted = counted + np.arange(len(counted))
-        add_word_ngrams(counted, hashes, file.settings, file.kept, file.before, file.matrix, sums, rows)
+        with self._lock:
+            sums, rows, stopped = sum_spans(
+                data,
+                starts,
+                ends,
+                _END_KEY,
+                file.settings,
+                file.names,
+                file.name_offsets,
+                self._index,
+                file.kept,
+                file.before,
+                file.matrix,
+                self._keys,
+                self._vectors,
+            )
+        if file.settings[WORD_NGRAMS] > 1:
+            offsets, hashes = hash_words(
+                data, starts, ends, _END, file.settings, file.names, file.name_offsets, file.table
+            )
+            add_word_ngrams(offsets, hashes, file.settings, file.kept, file.before, file.matrix, sums, rows)
+        return sums, rows, stopped
 
     def _best(self, sums: Float32, rows: Int64) -> tuple[Int32, Float32]:
         """Label and probability of sums of words, each a line with its end."""
@@ -144,35 +120,10 @@ class FastTextModel:
         )
         return labels, probabilities
 
-    def _sum_words(self, data: Bytes, starts: Int64, ends: Int64, slots: Int32) -> tuple[Float32, Int32]:
-        """Put the sums of new words into their slots; returns those of the words without one (-1), in order."""
-        offsets, rows, counts = self._word_rows(self.file.settings, data, starts, ends)
-        is_outside = slots < 0
-        self._rows_held[slots[~is_outside]] = counts[~is_outside]
-        outside = np.empty((int(is_outside.sum()), self._sums_held.shape[1]), np.float32)
-        sum_rows(offsets, rows, self.file.matrix, slots, self._sums_held, outside)
-        return outside, counts[is_outside]
-
-    def _word_rows(
-        self, settings: Int64, data: Bytes, starts: Int64, ends: Int64
-    ) -> tuple[Int64, Int32, Int32]:
-        file = self.file
-        offsets, rows, counts = word_rows(
-            data, starts, ends, settings, file.names, file.name_offsets, file.table, file.kept, file.before
-        )
-        return offsets, rows, counts
-
     def _end_of_sentence(self) -> tuple[Float32, int]:
-        """Sum the rows of the end of a line: its word's, if the dictionary has it, and no n-grams."""
-        settings = self.file.settings.copy()
-        settings[LONGEST] = 0
-        _, rows, counts = self._word_rows(settings, _END, np.array([0]), np.array([len(_END)]))
-        return self.file.matrix[rows].sum(axis=0, dtype=np.float32), max(int(counts[0]), 0)
-
-    def _thin_out(self) -> None:
-        """Keep the words that were met more than once since the last time."""
-        keys = np.zeros_like(self._keys)
-        old, new = keep_used(self._keys, self._used, self._held, keys)
-        self._keys = keys
-        self._sums_held[new] = self._sums_held[old]
-        self._rows_held[new] = self._rows_held[old]
+        """The row of the end of a line, its word's if the dictionary has it, and how many that are: 0 or 1."""
+        file = self.file
+        entry = find_entry(_END, 0, len(_END), file.names, file.name_offsets, file.table)
+        if entry < 0 or is_label(_END, 0, len(_END), entry, file.settings[WORDS]):
+            return np.zeros(file.matrix.shape[1], np.float32), 0
+        return file.matrix[entry].copy(), 1

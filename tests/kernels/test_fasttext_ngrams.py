@@ -7,7 +7,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from models.fasttext_twin import fnv
 
-from corpusforge.kernels.fasttext_ngrams import hash_block, reciprocal, select_from_block, select_from_word
+from corpusforge.kernels.fasttext_ngrams import (
+    hash_block,
+    mark_kept,
+    ones,
+    reciprocal,
+    select_from_block,
+    select_from_word,
+)
 
 word = st.one_of(
     st.text(max_size=12), st.text(alphabet="ab", max_size=12), st.sampled_from(["<", ">", "é<", "中文"])
@@ -65,18 +72,34 @@ def test_buckets_of_words(words: list[str], lengths: tuple[int, int], buckets: i
     if is_pruned and buckets < 10**7:
         kept = {bucket for text in marked for bucket in expected(text, 1, longest, buckets, None)[::2]}
     kept_bits = bits(kept, buckets) if kept is not None else np.zeros(0, np.uint64)
-    joined = np.frombuffer("".join(marked).encode() + bytes(longest), np.uint8).copy()
-    size = len(joined) - longest
-    block = np.zeros((longest - shortest + 1, size), np.int32)
+    # The words stand in a block whose size is a multiple of 64 bytes, one behind the other.
+    used = len("".join(marked).encode())
+    size = (used + 63) // 64 * 64
+    joined = np.frombuffer("".join(marked).encode().ljust(size + longest, b"x"), np.uint8).copy()
+    lengths = longest - shortest + 1
+    block = np.zeros((lengths, size), np.int32)
     hash_block(joined, size, shortest, longest, buckets, np.zeros(size, np.uint32), block)
+    lasts = np.zeros(size // 64 + 1, np.uint64)
+    for last in np.cumsum([len(text.encode()) for text in marked]) - 1:
+        lasts[last >> 6] |= np.uint64(1 << int(last & 63))
+    marks = np.full((lengths + 1, size // 64 + 1), 7, np.uint64)
+    marks[:, -1] = 0
+    mark_kept(block, size, shortest, longest, kept_bits, lasts, marks)
     end = 0
     for text in marked:
         begin, end = end, end + len(text.encode())
         right = expected(text, shortest, longest, buckets, kept)
-        found = np.full((end - begin) * longest + 1, -7, np.int32)
+        found = np.full((end - begin) * longest + 2, -7, np.int32)
         count = select_from_word(joined[begin:end], shortest, longest, buckets, kept_bits, found, 1)
         assert found[1:count].tolist() == right
         assert found[0] == -7
         if text.isascii():
-            count = select_from_block(block, begin, end, shortest, longest, kept_bits, found, 1)
+            count = select_from_block(block, marks, begin, end, lengths, found, 1)
             assert found[1:count].tolist() == right
+            assert found[0] == -7
+
+
+@given(st.integers(0, 2**64 - 1))
+@settings(deadline=None)
+def test_ones(value: int) -> None:
+    assert ones(np.uint64(value)) == value.bit_count()

@@ -124,7 +124,7 @@ def test_the_table_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     path.write_bytes(small_model(1).file())
     documents = [f"w{number % 37} the {'y' * (number % 50)} z{number}" for number in range(400)]
     expected = predict(FastTextModel(path), documents)
-    monkeypatch.setattr("corpusforge.models.fasttext_model.CACHE_SLOTS", 16)
+    monkeypatch.setattr("corpusforge.models.fasttext_model.CACHE_ROWS", 16)
     small = FastTextModel(path)
     found = [predict(small, [document]) for document in documents]
     assert [label for labels, _ in found for label in labels] == expected[0]
