@@ -38,9 +38,9 @@ COMMANDS = {
     "bench": "train.bench_command:bench",
     "eval-pack": "train.bench_command:eval_pack",
     "tune": "report.tune_command:command",
-    "decide": "report.decide_command:command",
-    "takedown": "report.takedown_command:command",
-    "replace": "report.replace_command:command",
+    "decide": "rerun.decide_command:command",
+    "takedown": "rerun.takedown_command:command",
+    "replace": "rerun.replace_command:command",
     "audit": "report.audit_command:audit",
 }
 """Commands that have modules of their own, imported when they are asked for: a line each."""

@@ -54,3 +54,21 @@ def finished_run(sample: Path, core_recipe: Path, tmp_path_factory: pytest.TempP
     done = run_cli(command(core_recipe, f"{sample}/warc/*.warc.gz", output, "--workers", "2"))
     assert done.returncode == 0, done.stderr
     return output
+
+
+@pytest.fixture(scope="session")
+def small_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run of `small_runs.STEPS` in three shards."""
+    from small_runs import make_small_run
+
+    return make_small_run(tmp_path_factory.mktemp("small"))
+
+
+@pytest.fixture(scope="session")
+def tighter_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """As `small_run`, with two thresholds that drop more."""
+    from small_runs import STEPS, make_small_run
+
+    steps = STEPS.replace("- gopher_quality\n", "- gopher_quality: {min_words: 70}\n")
+    steps = steps.replace("min_terminal_line_ratio: 0.3", "min_terminal_line_ratio: 0.9")
+    return make_small_run(tmp_path_factory.mktemp("tighter"), steps)

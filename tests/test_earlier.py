@@ -16,8 +16,8 @@ from corpusforge.cli import app
 from corpusforge.earlier import load_earlier, next_generation
 from corpusforge.errors import RunFailedError, UsageError
 from corpusforge.housekeeping import clean
-from corpusforge.report.decide import decide, recorded_inputs
 from corpusforge.report.why import print_fate, why
+from corpusforge.rerun.decide import decide, recorded_inputs
 
 RECIPE = """\
 name: small

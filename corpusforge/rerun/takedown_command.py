@@ -73,8 +73,8 @@ def command(
     from corpusforge.arguments import parse_inputs
     from corpusforge.live import LiveProgress, announce, conclude
     from corpusforge.plan import Plan
-    from corpusforge.report.changes import FOLDER, KINDS, compare
-    from corpusforge.report.decide import decide, recorded_inputs
+    from corpusforge.rerun.changes import FOLDER, KINDS, compare
+    from corpusforge.rerun.decide import decide, recorded_inputs
 
     for path in plugin or []:
         registry.load_plugin(path)

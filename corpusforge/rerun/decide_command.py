@@ -37,7 +37,7 @@ def command(
     from corpusforge.arguments import parse_inputs
     from corpusforge.live import LiveProgress, announce, conclude
     from corpusforge.plan import Plan
-    from corpusforge.report.decide import decide, recorded_inputs
+    from corpusforge.rerun.decide import decide, recorded_inputs
 
     for path in plugin or []:
         registry.load_plugin(path)

@@ -10,8 +10,8 @@ import typer
 from in_process import here, run_here
 from typer.testing import CliRunner
 
-from corpusforge.report.replace_command import command
 from corpusforge.report.retractions import FILE
+from corpusforge.rerun.replace_command import command
 
 APP = typer.Typer()
 APP.command()(command)

@@ -15,8 +15,8 @@ from in_process import fates, here, run_here
 from typer.testing import CliRunner
 
 from corpusforge.errors import UsageError
-from corpusforge.report.changes import FOLDER, compare
-from corpusforge.report.takedown_command import command, takedown_recipe
+from corpusforge.rerun.changes import FOLDER, compare
+from corpusforge.rerun.takedown_command import command, takedown_recipe
 
 APP = typer.Typer()
 APP.command()(command)

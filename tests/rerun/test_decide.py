@@ -14,7 +14,7 @@ from runs import digests
 from corpusforge.errors import UsageError
 from corpusforge.plan import Plan
 from corpusforge.recipe import Recipe, load_text
-from corpusforge.report.decide import decide, recorded_inputs
+from corpusforge.rerun.decide import decide, recorded_inputs
 
 TIGHTER = ["gopher_quality.min_words=70", "fineweb.min_terminal_line_ratio=0.9"]
 

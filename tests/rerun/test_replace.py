@@ -17,11 +17,11 @@ from runs import digests
 
 from corpusforge import kills
 from corpusforge.errors import UsageError
-from corpusforge.report.changes import FOLDER
-from corpusforge.report.decide import decide, recorded_inputs
-from corpusforge.report.replace import Known, Union, replace_run, replacing_recipe, union_of
 from corpusforge.report.retractions import FILE
 from corpusforge.report.why import print_fate, why
+from corpusforge.rerun.changes import FOLDER
+from corpusforge.rerun.decide import decide, recorded_inputs
+from corpusforge.rerun.replace import Known, Union, replace_run, replacing_recipe, union_of
 
 RECIPE = """\
 name: dumps

@@ -40,9 +40,9 @@ def command(
     from corpusforge.arguments import parse_inputs
     from corpusforge.live import LiveProgress, announce, conclude
     from corpusforge.plan import Plan
-    from corpusforge.report.changes import FOLDER, KINDS
-    from corpusforge.report.replace import replace_run, replacing_recipe, union_of
     from corpusforge.report.retractions import FILE
+    from corpusforge.rerun.changes import FOLDER, KINDS
+    from corpusforge.rerun.replace import replace_run, replacing_recipe, union_of
 
     for path in plugin or []:
         registry.load_plugin(path)

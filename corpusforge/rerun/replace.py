@@ -20,9 +20,9 @@ from corpusforge.layout import dump_json, number
 from corpusforge.listing import MAX_GENERATION, list_shards
 from corpusforge.plan import Plan
 from corpusforge.recipe import Recipe, load_text
-from corpusforge.report.changes import in_order, shard_changes
-from corpusforge.report.decide import link, recorded_inputs, recorded_of
 from corpusforge.report.retractions import FILE, Retraction, write_retractions
+from corpusforge.rerun.changes import in_order, shard_changes
+from corpusforge.rerun.decide import link, recorded_inputs, recorded_of
 from corpusforge.run import RunSummary
 from corpusforge.sources.base import GroupingSource, Shard
 
