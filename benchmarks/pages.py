@@ -1,19 +1,24 @@
 """From WARC files to kept text by FineWeb's recipe: pages per CPU second, and what starting up costs.
 
-    python benchmarks/pages.py FOLDER [--rounds 3] [--copies 8] [--data FOLDER]
+    python benchmarks/pages.py FOLDER [--rounds 3] [--copies 8] [--data FOLDER] [--datatrove PYTHON]
 
 Pages are those of three gold sets of articles in DATA/commoncrawl (CORPUSFORGE_DATA, or ../shared/data beside the
-checkout). It is `corpusforge run` with one worker: URLs, extraction, language (labelled, none dropped), Gopher's two
-rule sets, C4 without its rule of the last mark, FineWeb, Parquet. FOLDER is for scratch.
+checkout), written with the payload type that Common Crawl's own files name. It is `corpusforge run` with one worker:
+URLs, extraction, language (labelled, none dropped), Gopher's two rule sets, C4 without its rule of the last mark,
+FineWeb, Parquet. FOLDER is for scratch.
 
 CPU seconds are those of the whole tree of processes, as `benchmarks/engines.py` counts them. Starting up is measured
-by a run on one page and taken off; every page is read `--copies` times, lest start-up hides it.
+by a run on one page and taken off; every page is read `--copies` times, lest start-up hides it. A run before warms the
+caches of both. `--datatrove` is the interpreter of an environment made of `peers/pages_datatrove.lock`: the same files,
+once, by datatrove's own recipe.
 """
 
 from __future__ import annotations
 
 import argparse
 import gzip
+import io
+import itertools
 import os
 import shutil
 import statistics
@@ -53,12 +58,15 @@ def pages_of(paths: Sequence[Path]) -> int:
     return count
 
 
-def one_page(path: Path, target: Path) -> Path:
-    """A WARC file with the first page of another."""
-    with path.open("rb") as stream, gzip.open(target, "wb") as out:
-        for record in ArchiveIterator(stream, record_types=WarcRecordType.response, parse_http=False):
-            record.write(out)
-            break
+def written(path: Path, target: Path, limit: int | None = None) -> Path:
+    """The responses of a WARC file, or the first of them, with a payload type in each."""
+    with path.open("rb") as stream, target.open("wb") as out:
+        records = ArchiveIterator(stream, record_types=WarcRecordType.response, parse_http=False)
+        for record in itertools.islice(records, limit):
+            record.headers["WARC-Identified-Payload-Type"] = "text/html"
+            member = io.BytesIO()
+            record.write(member)
+            out.write(gzip.compress(member.getvalue()))
     return target
 
 
@@ -92,6 +100,25 @@ def kept_by_us(output: Path) -> int:
     return sum(pq.read_metadata(path).num_rows for path in sorted((output / "documents").rglob("*.parquet")))
 
 
+def theirs(python: Path, folder: Path, model: Path) -> list[str]:
+    shutil.rmtree(folder.with_name("theirs"), ignore_errors=True)
+    script = Path(__file__).with_name("peers") / "pages_datatrove.py"
+    return [str(python), str(script), str(folder), str(folder.with_name("theirs")), str(model)]
+
+
+def kept_by_them(folder: Path) -> int:
+    files = sorted((folder.with_name("theirs") / "kept").glob("*.jsonl.gz"))
+    return sum(gzip.decompress(path.read_bytes()).count(b"\n") for path in files)
+
+
+def line(
+    name: str, rates: Sequence[float], starts: Sequence[float], kept: float, states: Sequence[float]
+) -> str:
+    rate = f"{statistics.median(rates):.1f} ({min(rates):.1f} to {max(rates):.1f})"
+    told = f"| {name} | {rate} | {statistics.median(starts):.1f} | {kept:.0f} |"
+    return f"{told} {min(states):.0f} to {max(states):.0f} |"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     beside = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -99,37 +126,53 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path(os.environ.get("CORPUSFORGE_DATA", beside)))
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--copies", type=int, default=8)
+    parser.add_argument("--datatrove", type=Path)
     options = parser.parse_args()
     model = options.data / "models" / "lid.176.ftz"
+    folder = options.folder.resolve()
     originals = [options.data / "commoncrawl" / f"{name}.warc.gz" for name in SETS]
     pages = pages_of(originals)
-    single = options.folder / "single"
-    single.mkdir(parents=True, exist_ok=True)
-    first = one_page(originals[0], single / "one.warc.gz")
+    for name in ("one", "all"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    first = written(originals[0], folder / "one" / "one.warc.gz", 1)
+    inputs = [written(path, folder / "all" / path.name) for path in originals]
+    copies = [
+        Path(shutil.copy(path, folder / f"{number}-{path.name}"))
+        for number in range(options.copies)
+        for path in inputs
+    ]
     group = ControlGroup()
-    print(f"{pages} pages; each read {options.copies} times")
+    print(f"{pages} pages; each read {options.copies} times by corpusforge")
     print(
         "| what | pages per CPU second | start-up, CPU s | pages kept | calibration ms |\n|---|---|---|---|---|"
     )
+    medians = {}
     for extractor in ("resiliparse", "blocks"):
-        recipe = options.folder / f"{extractor}.yaml"
+        recipe = folder / f"{extractor}.yaml"
         recipe.write_text(RECIPE.format(extractor=extractor, model=model), encoding="utf-8")
-        output = options.folder / "ours"
-        copies = [
-            shutil.copy(path, options.folder / f"{number}-{path.name}")
-            for number in range(options.copies)
-            for path in originals
-        ]
+        output = folder / "ours"
+        seconds(group, ours(recipe, [first], output))
         starts, rates, states = [], [], []
         for _ in range(options.rounds):
             states.append(calibration())
             starts.append(seconds(group, ours(recipe, [first], output)))
-            spent = seconds(group, ours(recipe, [Path(path) for path in copies], output))
+            spent = seconds(group, ours(recipe, copies, output))
             rates.append((pages * options.copies - 1) / (spent - starts[-1]))
         kept = kept_by_us(output) / options.copies
-        rate = f"{statistics.median(rates):.0f} ({min(rates):.0f} to {max(rates):.0f})"
-        line = f"| corpusforge, {extractor} | {rate} | {statistics.median(starts):.1f} | {kept:.0f} |"
-        print(f"{line} {min(states):.0f} to {max(states):.0f} |", flush=True)
+        medians[extractor] = statistics.median(rates)
+        print(line(f"corpusforge, {extractor}", rates, starts, kept, states), flush=True)
+    if options.datatrove is None:
+        return
+    seconds(group, theirs(options.datatrove, folder / "one", model))
+    starts, rates, states = [], [], []
+    for _ in range(options.rounds):
+        states.append(calibration())
+        starts.append(seconds(group, theirs(options.datatrove, folder / "one", model)))
+        spent = seconds(group, theirs(options.datatrove, folder / "all", model))
+        rates.append((pages - 1) / (spent - starts[-1]))
+    print(line("datatrove", rates, starts, kept_by_them(folder / "all"), states))
+    for extractor, rate in medians.items():
+        print(f"{extractor}: {rate / statistics.median(rates):.1f} times datatrove")
 
 
 if __name__ == "__main__":
