@@ -72,7 +72,7 @@ def replayed(
     return found | {everyone[at].name: int(state) for at, state in zip(row, states)}
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(
     seed=st.integers(0, 10**6),
     size=st.integers(2, 24),
@@ -117,7 +117,7 @@ def test_known_fates_are_those_of_the_step_itself(
         assert UNKNOWN not in [found[name] for name in expected]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(seed=st.integers(0, 10**6), size=st.integers(2, 20))
 def test_what_may_be_there_or_not_gives_both_answers(seed: int, size: int) -> None:
     texts = corpus(seed, size)
