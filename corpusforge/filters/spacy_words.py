@@ -20,6 +20,7 @@ import numpy.typing as npt
 from corpusforge.errors import MissingExtraError
 from corpusforge.filters import spacy_marks
 from corpusforge.kernels.hash64 import hash_string
+from corpusforge.lean_imports import absent
 from corpusforge.texts import Texts
 
 Int64 = npt.NDArray[np.int64]
@@ -58,10 +59,12 @@ class Splitter:
 
     def __init__(self, step: str) -> None:
         try:
-            import spacy
+            with absent("torch", "transformers"):
+                import spacy
+
+                language: Any = spacy.blank("en")
         except ImportError as error:
             raise MissingExtraError(step, "pii") from error
-        language: Any = spacy.blank("en")
         self._language = language
         self._tokenizer = language.tokenizer
         self._special = frozenset(self._tokenizer.rules)

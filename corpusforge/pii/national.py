@@ -6,14 +6,13 @@ is asked only when one of its own context words stands in the window before the 
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import re
-import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from corpusforge.errors import MissingExtraError, UsageError
+from corpusforge.lean_imports import absent
 from corpusforge.pii.numbers import Report
 
 NATIONAL_IDS: Mapping[str, tuple[str, tuple[str, ...]]] = {
@@ -153,7 +152,7 @@ class NationalNumbers:
     def __init__(self, names: Sequence[str]) -> None:
         check_names(names)
         try:
-            with _absent("torch", "transformers"):
+            with absent("torch", "transformers"):
                 from presidio_analyzer import predefined_recognizers as presidio
         except ImportError as error:
             raise MissingExtraError("pii", "pii") from error
@@ -183,22 +182,6 @@ class NationalNumbers:
                 if near and one.score > 0:
                     found.append((one.start, one.end, VALID if one.score >= VALID else NAMED))
         return found
-
-
-@contextlib.contextmanager
-def _absent(*packages: str) -> Iterator[None]:
-    """Packages that are not imported yet are not found.
-
-    Presidio and spaCy import both where they are installed, for recognizers that are not asked here: five CPU seconds
-    of every process.
-    """
-    hidden = [name for name in packages if name not in sys.modules]
-    sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type] # None stands for a module that cannot be found
-    try:
-        yield
-    finally:
-        for name in hidden:
-            del sys.modules[name]
 
 
 def _pattern(words: Sequence[str]) -> re.Pattern[str]:

@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from corpusforge.lean_imports import absent
+
+
+def test_hidden_packages_come_back() -> None:
+    sys.modules.pop("this", None)
+    with absent("this", "json"):
+        with pytest.raises(ImportError):
+            import this  # noqa: F401
+        import json
+
+        assert json.loads("1") == 1
+    assert "this" not in sys.modules
+    assert "json" in sys.modules
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        "from corpusforge.pii.national import NationalNumbers; NationalNumbers(['US_ITIN'])",
+        "from corpusforge.filters.spacy_words import splitter; splitter('fineweb')",
+    ],
+)
+def test_large_libraries_are_left_out(made: str) -> None:
+    pytest.importorskip("presidio_analyzer", reason="the extra pii is not installed")
+    code = f"import sys; {made}; print([name for name in ('torch', 'transformers') if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300)
+    assert (done.stdout.strip(), done.returncode) == ("[]", 0), done.stderr
