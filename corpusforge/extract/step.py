@@ -90,6 +90,7 @@ class Extract(MapStep):
     def open(self, context: RunContext) -> None:
         """Prepare the extractor."""
         self._heartbeat = context.heartbeat
+        self._loaded = False
         self._by_blocks = self.parameters.extractor in ("blocks", "union")
         if self._by_blocks:
             block_model()
@@ -138,6 +139,10 @@ class Extract(MapStep):
         """Make documents of the rows of these numbers one by one; row number to error of those that failed."""
         pages: list[_Document] = []
         failures: dict[int, str] = {}
+        if len(numbers) and not self._loaded:
+            # Kernels load, or compile, when they are first called: not on the time of the first page.
+            self._page(b"<p>A page.</p>", "text/html", None, None)
+            self._loaded = True
         chosen = pa.array(numbers)
         names = ("payload", "content_type", "charset", "locator", "url")
         columns = (rows.column(name).take(chosen) for name in names)
