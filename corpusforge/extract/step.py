@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -140,8 +141,10 @@ class Extract(MapStep):
         pages: list[_Document] = []
         failures: dict[int, str] = {}
         if len(numbers) and not self._loaded:
-            # Kernels load, or compile, when they are first called: not on the time of the first page.
-            self._page(b"<p>A page.</p>", "text/html", None, None)
+            # Kernels load, or compile, when they are first called: not on the time of the first page. What the
+            # extractor raises here, it raises for that page, too.
+            with suppress(Exception):
+                self._page(b"<p>A page.</p>", "text/html", None, None)
             self._loaded = True
         chosen = pa.array(numbers)
         names = ("payload", "content_type", "charset", "locator", "url")
