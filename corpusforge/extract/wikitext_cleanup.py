@@ -14,7 +14,8 @@ HEADING = "\ue000"
 """At the beginning of a line: its level and the words of a heading follow."""
 _KEEP = "\ue001"
 _RESERVED = re.compile("[\ue000\ue001]")
-_KEPT = re.compile(f"{_KEEP}(\\d+){_KEEP}")
+_KEPT = re.compile(f"{_KEEP}([0-9]{{1,9}}){_KEEP}")
+_HEADING = re.compile(f"{HEADING}([1-6]?) ?")
 
 _SWITCH = re.compile(r"__[A-Z]{3,20}__")
 _EMPTY_BRACKETS = re.compile(r"\(\s*[,;:]?\s*\)|\[\s*\]")
@@ -61,8 +62,13 @@ class Verbatim:
         return f"{_KEEP}{len(self._pieces) - 1}{_KEEP}"
 
     def restore(self, text: str) -> str:
-        """Put the pieces back."""
-        return _KEPT.sub(lambda match: self._pieces[int(match[1])], text)
+        """Put the pieces back, each once; marks that stand for nothing, or for a piece that stands already, go."""
+        left: dict[int, str] = dict(enumerate(self._pieces))
+        # Every other part is the number of a mark.
+        parts = _KEPT.split(text)
+        for place, part in enumerate(parts):
+            parts[place] = left.pop(int(part), "") if place % 2 else without_reserved(part)
+        return "".join(parts)
 
 
 def cell_text(text: str) -> str:
@@ -131,16 +137,18 @@ def _has_gaps(line: str) -> bool:
 def without_empty_sections(lines: list[str]) -> list[str]:
     """Leave out headings under which nothing stands; a heading is a line of a mark, its level, and its words.
 
-    The marks go. A heading stays when text, or a kept heading of a deeper level, stands below it before the next
-    heading of its own or a higher level.
+    All marks go, those too that stand within a line: of headings in the cell of a table. A heading stays when text, or
+    a kept heading of a deeper level, stands below it before the next heading of its own or a higher level.
     """
     kept: list[str] = []
     below = 0  # 9: text below; else the level of the kept heading that stands next; 0: nothing
     for line in reversed(lines):
-        if not line.startswith(HEADING):
+        mark = _HEADING.match(line)
+        line = _HEADING.sub("", line) if HEADING in line else line
+        if mark is None or not mark[1]:
             below = 9 if line else below
             kept.append(line)
-        elif below > int(line[1]):
-            below = int(line[1])
-            kept.append(line[2:].strip())
+        elif below > int(mark[1]):
+            below = int(mark[1])
+            kept.append(line.strip())
     return kept[::-1]

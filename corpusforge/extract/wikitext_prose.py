@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from html.entities import name2codepoint
 from typing import Generic, TypeVar
 
-from corpusforge.extract.wikitext_cleanup import HEADING, Verbatim, cell_text
+from corpusforge.extract.wikitext_cleanup import HEADING, Verbatim, cell_text, without_reserved
 
 MAXIMUM_NODES = 200_000
 """Nodes of a page that are visited; a page with more is refused."""
@@ -61,6 +61,14 @@ def _apostrophes(match: re.Match[str]) -> str:
     return "'" if length == 4 else "'" * max(0, length - 5)
 
 
+def _decoded(text: str) -> str:
+    """A text with what its entities stand for, which may be no private character that means something here."""
+    try:
+        return without_reserved(html.unescape(text))
+    except ValueError:  # a number of more digits than Python converts
+        return text
+
+
 class Prose(Generic[Part]):
     """Collects the text of a page in `pieces`; code and formulas are marks in it, which `verbatim` restores.
 
@@ -102,7 +110,7 @@ class Prose(Generic[Part]):
         except (ValueError, KeyError, OverflowError):
             prefix = {"named": "&", "decimal": "&#"}.get(kind, f"&#{kind}")
             character = f"{prefix}{value};"
-        self.pieces.append(character)
+        self.pieces.append(without_reserved(character))
 
     def heading(self, level: int, title: Part) -> None:
         """``== title ==``, on a line of its own."""
@@ -119,7 +127,7 @@ class Prose(Generic[Part]):
         if words is not None:
             self.write(words)
         else:
-            self.pieces.append(html.unescape(title.removeprefix(":").split("#")[0] or title))
+            self.pieces.append(_decoded(title.removeprefix(":").split("#")[0] or title))
 
     def external_link(self, url: Part, title: Part | None, brackets: bool) -> None:
         """``[url title]``, ``[url]``, or the URL alone, which is all that stays of itself."""
@@ -172,7 +180,7 @@ class Prose(Generic[Part]):
 
     def _as_it_stands(self, name: str, text: str) -> None:
         """Blocks on lines of their own. MediaWiki decodes entities in all of them but highlighted source."""
-        text = text if name in ("syntaxhighlight", "source") else html.unescape(text)
+        text = text if name in ("syntaxhighlight", "source") else _decoded(text)
         if not text.strip():
             return
         if name == "nowiki" or (name == "code" and "\n" not in text):

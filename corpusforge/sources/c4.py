@@ -179,7 +179,8 @@ def iso_date(value: Any) -> str | None:
             moment = value
         else:
             moment = datetime.fromisoformat(str(value).strip())
+        # In UTC a moment may lie before the first year or behind the last one that can be told.
+        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except (ValueError, OverflowError, OSError):
         return None
-    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -15,11 +15,12 @@ from xml.etree import ElementTree
 
 from pydantic import Field
 
-from corpusforge.errors import MissingExtraError
+from corpusforge.errors import CorpusforgeError, MissingExtraError
 from corpusforge.sources.base import Damaged, Record, Skipped, Source, SourceFile
 from corpusforge.sources.bzip2 import Gap
 from corpusforge.sources.c4 import iso_date
 from corpusforge.sources.ranges import ranged
+from corpusforge.sources.whole_numbers import whole_number
 from corpusforge.sources.wikipedia_pages import HEADER_LIMIT, Piece, begin_of, pages_of_file
 from corpusforge.step import StepParameters
 
@@ -100,8 +101,8 @@ class Wikipedia(Source):
 
         try:
             page = ElementTree.fromstring(data)
-            namespace = int(page.findtext("ns") or "0")
-            number, title = int(page.findtext("id") or ""), page.findtext("title") or ""
+            namespace = whole_number(page.findtext("ns") or "0")
+            number, title = whole_number(page.findtext("id") or ""), page.findtext("title") or ""
             revision = page.find("revision")
             text = (revision.findtext("text") if revision is not None else None) or ""
         except (ElementTree.ParseError, ValueError) as error:
@@ -116,6 +117,11 @@ class Wikipedia(Source):
             prose = wikitext_to_text(text, site.files, site.categories)
         except (TooManyNodesError, RecursionError, ValueError) as error:
             return Damaged(locator, "bad_wikitext", f"{type(error).__name__}: {error}"[:300], size)
+        except (CorpusforgeError, MemoryError, OSError, ImportError):
+            raise  # the machine's or the installation's: no page's fault
+        except Exception as error:
+            # A fault of the parser or of ours that a hostile page finds: it costs the page, and its own kind tells.
+            return Damaged(locator, "wikitext_error", f"{type(error).__name__}: {error}"[:300], size)
         edition = revision.findtext("id") if revision is not None else None
         return Record(
             origin_key=f"{site.database}/{number}/{edition or ''}",

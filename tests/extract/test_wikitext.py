@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 pytest.importorskip("mwparserfromhell")
 
-from corpusforge.extract.wikitext import is_redirect, wikitext_to_text
+from corpusforge.extract.wikitext import is_redirect, wikitext_to_text, wikitext_to_text_by_nodes
 
 FILES, CATEGORIES = {"file", "image"}, {"category"}
 
@@ -52,6 +54,17 @@ FILES, CATEGORIES = {"file", "image"}, {"category"}
         ('{|\n| x<br>y || colspan="5" {{yes}}\n|-\n| class=z {{n}} || 2\n|}', "x y\n2"),
         ("{{formatnum:12345}} and {{lang-de|Wort}}", "12345 and Wort"),
         ("a\ue000b\ue0010\ue001", "ab0"),
+        # Private characters that mark headings and formulas here, as entities: they stand for nothing.
+        ("&#xE000;", ""),
+        ("&#57344;9 a", "9 a"),
+        ("&#xE001;0&#xE001;", "0"),
+        ("a <math>x</math> &#xE001;0&#xE001;", "a $x$ 0"),
+        ("[[#&#xE001;0&#xe001;]] <math>x</math>", "#0 $x$"),
+        ("<nowiki>&#xE001;0&#xE001;</nowiki><math>x</math>", "0$x$"),
+        ("{{lang|fr|&#xE000;b}} <span title=&#xE000;>c</span>", "b c"),
+        ("&amp;#xE001;0&amp;#xE001; <math>x</math>", "&#xE001;0&#xE001; $x$"),
+        ("== &#xE000; A ==\nb", "A\n\nb"),
+        ("{|\n| a\n== T ==\n| b\n|}", "a T\tb"),
     ],
 )
 def test_golden(wikitext: str, text: str) -> None:
@@ -71,6 +84,31 @@ def test_golden(wikitext: str, text: str) -> None:
 )
 def test_redirects(text: str, redirect: bool) -> None:
     assert is_redirect(text) is redirect
+
+
+PIECES = [
+    *("&", "#", "x", ";", "0", "1", "9", "&amp;", "&#xE000;", "&#xe001;", "&#57345;", "&amp;#xE001;"),
+    *("\ue000", "\ue001", "[[", "]]", "[", "{{lang|fr|", "}}", "|", "\n", "\n== ", " ==\n", "(", ")", "<"),
+    *("<math>", "</math>", "<nowiki>", "</nowiki>", "<code>", "</code>", "<span title=", ">", "</span>"),
+    *("\n{|\n|", "\n|}", "\n* ", "- ", "class=", '"', " ", "a"),
+]
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.sampled_from(PIECES), max_size=25))
+def test_no_text_raises_or_writes_a_formula_twice(chosen: list[str]) -> None:
+    pieces = list(chosen)
+    for count in range(pieces.count("<math>")):
+        pieces[pieces.index("<math>")] = f"<math>F{count}F"
+    for write in (wikitext_to_text, wikitext_to_text_by_nodes):
+        text = write("".join(pieces), FILES, CATEGORIES)
+        assert not set("\ue000\ue001") & set(text)
+        assert all(text.count(f"F{count}F") <= 1 for count in range(25))
+
+
+def test_an_entity_of_endless_digits_stays() -> None:
+    entity = f"&#{'9' * 5000};"
+    assert wikitext_to_text(f"<nowiki>{entity}</nowiki>", FILES, CATEGORIES) == entity
 
 
 @pytest.mark.parametrize(

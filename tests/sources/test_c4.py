@@ -8,6 +8,7 @@ import io
 import json
 import lzma
 import tracemalloc
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pyarrow as pa
@@ -127,6 +128,13 @@ def test_lines_are_bounded_whatever_the_stream_gives():
         (None, None),
         (True, None),
         (1e30, None),
+        ("0001-01-01T00:00:00+14:00", None),
+        ("9999-12-31T23:59:59-01:00", None),
+        ("9999-12-31T23:59:59+01:00", "9999-12-31T22:59:59Z"),
+        (datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=14))), None),
+        (float("nan"), None),
+        (10**30, None),
+        ("9" * 5000, None),
     ],
 )
 def test_dates(value, expected):

@@ -179,6 +179,44 @@ def test_real_dumps(shared_data: Path):
     assert counted["bad_xml"] == 0
 
 
+@pytest.mark.parametrize(
+    ("text", "prose"),
+    [
+        ("&amp;#xE000;", ""),
+        ("&amp;#xE001;0&amp;#xE001;", "0"),
+        ("&#xE000;", ""),
+        ("a &lt;math>x&lt;/math> &amp;#xE001;0&amp;#xE001;", "a $x$ 0"),
+    ],
+)
+def test_private_characters_cost_no_page(text, prose):
+    found = read(HEADER + page(1, "T", text) + "</mediawiki>")
+    assert kinds(found) == ["siteinfo", "record", "end"]
+    assert found[1].payload.decode() == f"T\n\n{prose}"
+
+
+def test_an_unexpected_error_costs_its_page(monkeypatch):
+    def fail(text: str, files: object, categories: object) -> str:
+        if "first" in text:
+            raise IndexError("for the test")
+        if "second" in text:
+            raise OSError("no disk")
+        return text
+
+    monkeypatch.setattr("corpusforge.extract.wikitext.wikitext_to_text", fail)
+    found = read(HEADER + page(1, "A", "first") + page(2, "B", "words") + "</mediawiki>")
+    assert kinds(found) == ["siteinfo", "wikitext_error", "record", "end"]
+    with pytest.raises(OSError, match="no disk"):
+        read(HEADER + page(1, "A", "second") + "</mediawiki>")
+
+
+def test_odd_numbers_and_dates_cost_no_other_page():
+    odd = page(1, "A", "a").replace("<id>1<", "<id>²<") + page(2, "B", "b").replace("<id>2<", "<id>1_0<")
+    far = page(3, "C", "c").replace("2021-01-02T03:04:05Z", "0001-01-01T00:00:00+14:00")
+    found = read(HEADER + odd + far + "</mediawiki>")
+    assert kinds(found) == ["siteinfo", "bad_xml", "bad_xml", "record", "end"]
+    assert found[3].date is None
+
+
 def test_entities_cannot_be_declared():
     bomb = "<!DOCTYPE p [<!ENTITY a 'aaaaaaaaaa'><!ENTITY b '&a;&a;&a;&a;'>]>"
     inside = page(1, "Bombe", "&b;").replace("<page>", f"<page>{bomb}")
