@@ -22,6 +22,7 @@ from corpusforge.errors import MissingExtraError
 from corpusforge.sources.base import Damaged, GroupingSource, Record, Skipped, SourceFile
 from corpusforge.sources.c4 import iso_date
 from corpusforge.sources.decompress import DECOMPRESSION_ERRORS, bounded_lines, decompressed
+from corpusforge.sources.whole_numbers import whole_number
 from corpusforge.step import StepParameters
 
 SEVEN_ZIP = b"7z\xbc\xaf\x27\x1c"
@@ -33,6 +34,7 @@ QUESTION = "1"
 ANSWER = "2"
 _QUESTION_PLACE = -(1 << 62)
 _SCORE_LIMIT = 1 << 30
+_POST_TYPE = re.compile(r"[0-9]{1,2}")
 
 
 class Parameters(StepParameters):
@@ -125,15 +127,13 @@ class StackExchange(GroupingSource):
             return Damaged(locator, "bad_xml", "a row declares a document type", size)
         try:
             row = ElementTree.fromstring(data).attrib
-            kind, post = row["PostTypeId"], int(row["Id"])
-            question = post if kind == QUESTION else int(row["ParentId"]) if kind == ANSWER else 0
-            score = int(row.get("Score", "0"))
+            kind, post = row["PostTypeId"], whole_number(row["Id"])
+            question = post if kind == QUESTION else whole_number(row["ParentId"]) if kind == ANSWER else 0
+            score = whole_number(row.get("Score", "0"))
         except (ElementTree.ParseError, KeyError, ValueError) as error:
             return Damaged(locator, "bad_xml", f"{type(error).__name__}: {error}"[:300], size)
         if kind not in (QUESTION, ANSWER):
-            return Skipped(
-                f"post_type_{kind}" if kind.isdigit() and len(kind) < 3 else "post_type_other", size
-            )
+            return Skipped(f"post_type_{kind}" if _POST_TYPE.fullmatch(kind) else "post_type_other", size)
         minimum = self.parameters.min_answer_score
         if kind == ANSWER and minimum is not None and score < minimum:
             return Skipped("answer_score", size)
@@ -145,7 +145,7 @@ class StackExchange(GroupingSource):
             "score": score,
             "title": row.get("Title", ""),
             "tags": tags_of(row.get("Tags", "")),
-            "accepted": int(row["AcceptedAnswerId"]) if row.get("AcceptedAnswerId", "").isdigit() else None,
+            "accepted": _number_or_none(row.get("AcceptedAnswerId", "")),
         }
         return Record(
             origin_key=f"{site}/{post}",
@@ -211,6 +211,13 @@ def site_of(path: str) -> str:
     if parts[-1].startswith("Posts.xml"):
         return parts[-2] if len(parts) > 1 else "stackexchange.com"
     return parts[-1].removesuffix(".7z").removesuffix("-Posts")
+
+
+def _number_or_none(text: str) -> int | None:
+    try:
+        return whole_number(text)
+    except ValueError:
+        return None
 
 
 def tags_of(text: str) -> list[str]:

@@ -87,6 +87,24 @@ def test_each_bad_row_costs_itself():
     assert sum(isinstance(item, Record) for item in found) == 1
 
 
+def test_numbers_that_are_none_cost_no_more_than_their_row():
+    rows = [
+        '<row Id="20" PostTypeId="1" AcceptedAnswerId="²" Body="" />',
+        f'<row Id="21" PostTypeId="1" AcceptedAnswerId="{"9" * 5000}" Body="" />',
+        '<row Id="22" PostTypeId="1" CreationDate="0001-01-01T00:00:00+14:00" Body="" />',
+        '<row Id="²" PostTypeId="1" Body="" />',
+        '<row Id="23" PostTypeId="2" ParentId="1_0" Body="" />',
+        f'<row Id="24" PostTypeId="1" Score="{"9" * 5000}" Body="" />',
+        '<row Id="25" PostTypeId="²" Body="" />',
+    ]
+    found = read([*rows, QUESTION])
+    kinds = [item.kind for item in found if not isinstance(item, Record)]
+    assert kinds == ["no_row", "no_row", *["bad_xml"] * 3, "post_type_other", "no_row"]
+    posts = [item for item in found if isinstance(item, Record)]
+    assert [post.meta["accepted"] for post in posts] == [None, None, None, 4]
+    assert [post.date for post in posts] == [None, None, None, "2015-01-27T20:09:32Z"]
+
+
 def test_code_and_lists_keep_their_lines():
     html = b"<p>Try:</p><pre><code>if x &lt; 1:\n    y()</code></pre><ul><li>a</li><li>b</li></ul>"
     assert text_of(html) == "Try:\n\nif x < 1:\n    y()\n  • a\n  • b"
