@@ -198,7 +198,10 @@ def _line_entry(data: bytes, size: int) -> Entry:
 
 
 def _record_entry(name: object, offset: object, length: object, size: int) -> Entry:
-    begin, count = int(offset), int(length)  # type: ignore[call-overload]
+    try:
+        begin, count = int(offset), int(length)  # type: ignore[call-overload]
+    except OverflowError as error:  # JSON as Python reads it has infinite numbers
+        raise _BadRowError(f"no range: offset {offset}, length {length}") from error
     if not 0 <= begin < 1 << 48 or not 0 < count < 1 << 40:
         raise _BadRowError(f"no range: offset {begin}, length {count}")
     return Entry(_safe_name(name), (begin, begin + count), size)

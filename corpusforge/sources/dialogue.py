@@ -254,7 +254,12 @@ def _is_identity(value: Any) -> bool:
 
 def _plain(value: Any) -> str:
     """A string of the dump: the interface escapes &, < and >."""
-    return html.unescape(value) if isinstance(value, str) else ""
+    if not isinstance(value, str):
+        return ""
+    try:
+        return html.unescape(value)
+    except ValueError:  # a numeric entity of more digits than Python converts
+        return value
 
 
 def _path(nodes: Mapping[str, _Node], root: str) -> list[_Node]:

@@ -220,6 +220,8 @@ BAD_LINES = [
     cdx_line("a", 0, 1 << 50),
     '{"filename": ["a"], "offset": 1, "length": 2}',
     '{"filename": "a", "offset": [1], "length": 2}',
+    '{"filename": "a", "offset": Infinity, "length": 2}',
+    '{"filename": "a", "offset": 1, "length": 1e999}',
     "x" * 70_000,
     "[" * 60_000 + "{",
 ]

@@ -192,3 +192,9 @@ def test_compressions_and_cuts():
     assert isinstance(read(gzip.compress(noise)[:-1000])[-1], Damaged)
     bomb = gzip.compress(b" " * (32 << 20))
     assert [item.kind for item in read(bomb, max_line_bytes=1 << 20)] == ["line_too_long"]
+
+
+def test_an_entity_of_endless_digits_stays() -> None:
+    entity = f"&#{'9' * 5000};"
+    (found,) = read(packed([submission(selftext=entity)]))
+    assert entity in found.payload.decode()
