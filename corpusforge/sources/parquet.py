@@ -1,15 +1,16 @@
 """Rows of Parquet files that nobody vouches for: what is decoded at a time is bounded, whatever the file claims.
 
 A reader of Parquet believes a file's numbers: it takes as much memory as a page's header names, and goes on for as many
-rows as the footer counts, which a few bytes can repeat. So page headers are read first (PageHeader of parquet.thrift
-in Thrift's compact protocol), and rows and text are held against the size of the file.
+rows as the footer counts, which a few bytes can repeat. So the footer and page headers are read first (FileMetaData
+and PageHeader of parquet.thrift in Thrift's compact protocol), and rows and text are held against the size of the file.
+Arrow's own view of the footer is not asked for: of one that contradicts itself it ends the process.
 """
 
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Sequence
-from typing import Any, BinaryIO
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, BinaryIO, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -27,8 +28,28 @@ FREE_ROWS, ROWS_PER_BYTE = 1 << 17, 8
 """Rows that a file may have whatever its size, and for each of its bytes."""
 FREE_TEXT, TEXT_PER_BYTE = 1 << 30, 1000
 """Bytes of values that a file may give whatever its size, and for each of its bytes."""
+UNFOLDED_PER_BYTE = 64
+"""Bytes that the lists of a row group may unfold to, for each of its bytes, beyond `DECODED_BYTES`."""
+FOOTER_BYTES = 32 << 20
+"""A longer footer is not read: that is more than a hundred thousand column chunks."""
+NESTING = 64
+"""Most levels of lists and structs in a column."""
 
-_DEPTH = 8
+_Wanted = dict[int, Any]
+"""Fields of a struct by number: the kind of a value, the fields of a struct, or a list of one such thing."""
+_DEPTH = 16
+_TAIL = 1 << 16
+_DICTIONARY_BYTES = 4 << 20
+_I32, _I64, _TEXT = 5, 6, 8
+_CHUNK = {4: _I32, 5: _I64, 7: _I64, 9: _I64, 11: _I64}
+_ELEMENT = {1: _I32, 2: _I32, 3: _I32, 4: _TEXT, 5: _I32}
+_FILE: _Wanted = {2: [_ELEMENT], 4: [{1: [{3: _CHUNK}], 3: _I64}]}
+_PAGE: _Wanted = {1: _I32, 2: _I32, 3: _I32, 5: {1: _I32, 2: _I32}, 8: {1: _I32, 4: _I32}}
+_DATA_PAGE, _DICTIONARY_PAGE, _DATA_PAGE_V2 = 0, 2, 3
+_ENCODING_FIELD = {_DATA_PAGE: (5, 2), _DATA_PAGE_V2: (8, 4)}
+_PLAIN, _PLAIN_DICTIONARY, _DELTA_LENGTHS, _DICTIONARY, _SPLIT = 0, 2, 6, 8, 9
+_CODECS = {1: "snappy", 2: "gzip", 4: "brotli", 6: "zstd", 7: "lz4_raw"}
+_REPEATED, _BYTE_ARRAY, _FIXED = 2, 6, 7
 
 
 class ParquetRows:
@@ -37,16 +58,25 @@ class ParquetRows:
     def __init__(self, file: SourceFile, stream: BinaryIO, max_value_bytes: int) -> None:
         self._file, self._limit = file, max_value_bytes
         self._stream = _Held(stream)
-        self._parquet = pq.ParquetFile(self._stream)
-        self.names: list[str] = self._parquet.schema_arrow.names
-        """Of the columns."""
+        try:
+            footer, _ = _struct(_footer(self._stream), 0, _FILE)
+            self._leaves = _leaves(footer.get(2, []))
+            self._groups: list[dict[int, Any]] = footer.get(4, [])
+            self._parquet = pq.ParquetFile(self._stream)
+            self.names: list[str] = self._parquet.schema_arrow.names
+            """Of the columns."""
+        except (pa.ArrowException, OSError):
+            raise
+        except _BAD_VALUES as error:
+            raise pa.ArrowInvalid(f"{type(error).__name__}: {error}") from error
+        finally:
+            self._stream.drop()
 
     def rows(self, columns: Sequence[str]) -> Iterator[tuple[str, dict[str, Any]] | Damaged]:
-        """Iterate rows as (locator, values); a row group that cannot be read, or a value too long, costs itself."""
+        """Iterate rows as (locator, values); a row group that cannot be read, or a value that is bad, costs itself."""
         number, text = 0, 0
-        for group in range(self._parquet.num_row_groups):
-            metadata = self._parquet.metadata.row_group(group)
-            lost = metadata.num_rows
+        for group, metadata in enumerate(self._groups):
+            lost = metadata.get(3, -1)
             if lost < 0 or number + lost > FREE_ROWS + ROWS_PER_BYTE * self._stream.size:
                 message = f"{lost} rows from here on, in a file of {self._stream.size} bytes"
                 yield Damaged(self._locator(number), "too_many_rows", message, 0)
@@ -56,7 +86,10 @@ class ParquetRows:
                 for row in self._of_group(group, columns, at_once):
                     locator = self._locator(number)
                     number, lost = number + 1, lost - 1
-                    size = sum(len(value) for value in row.values() if isinstance(value, str | bytes))
+                    if isinstance(row, Exception):
+                        yield Damaged(locator, "bad_value", f"{type(row).__name__}: {row}"[:300], 0)
+                        continue
+                    size = sum(map(_size, row.values()))
                     text += size
                     if text > FREE_TEXT + TEXT_PER_BYTE * self._stream.size:
                         yield Damaged(locator, "decompression_bomb", f"{text} bytes of values up to here", 0)
@@ -65,8 +98,8 @@ class ParquetRows:
                         yield Damaged(locator, "row_too_long", f"{size}, {self._limit} are allowed", 0)
                     else:
                         yield locator, row
-            except (pa.ArrowException, OSError, _PageError) as error:
-                kind = "page_too_large" if isinstance(error, _PageTooLargeError) else "bad_row_group"
+            except (pa.ArrowException, OSError, *_BAD_VALUES) as error:
+                kind = error.kind if isinstance(error, _PageError) else "bad_row_group"
                 yield Damaged(self._locator(number), kind, f"{lost} rows lost: {error}"[:300], 0)
                 number += lost
             finally:
@@ -75,53 +108,194 @@ class ParquetRows:
     def _locator(self, number: int) -> str:
         return f"{self._file.path}#{number}"
 
-    def _of_group(self, group: int, columns: Sequence[str], at_once: int) -> Iterator[dict[str, Any]]:
+    def _of_group(
+        self, group: int, columns: Sequence[str], at_once: int
+    ) -> Iterator[dict[str, Any] | Exception]:
         for batch in self._parquet.iter_batches(
             at_once, row_groups=[group], columns=list(columns), use_threads=False
         ):
-            yield from batch.to_pylist()
+            yield from _rows(batch)
 
-    def _rows_at_once(self, metadata: Any, columns: frozenset[str]) -> int:
-        """How many rows of a group may be decoded together: each could be as long as the longest page."""
-        longest = 1
-        for number in range(metadata.num_columns):
-            chunk = metadata.column(number)
-            if chunk.path_in_schema.split(".")[0] in columns:
-                begin = chunk.data_page_offset
-                if chunk.has_dictionary_page and 0 < chunk.dictionary_page_offset < begin:
-                    begin = chunk.dictionary_page_offset
-                longest = max(
-                    longest, self._longest_page(begin, chunk.total_compressed_size, chunk.num_values)
-                )
+    def _rows_at_once(self, metadata: Mapping[int, Any], columns: frozenset[str]) -> int:
+        """How many rows of a group may be decoded together: each could be as long as the longest page.
+
+        What lists hold has no such limit, as one row can have all of it: raises `_BombError` where that is too much.
+        """
+        chunks = metadata.get(1, [])
+        if len(chunks) != len(self._leaves):
+            raise _PageError(f"{len(chunks)} column chunks for {len(self._leaves)} columns")
+        longest, unfolded, packed = 1, 0, 0
+        for leaf, outer in zip(self._leaves, chunks, strict=True):
+            if columns.isdisjoint(leaf.prefixes):
+                continue
+            chunk = outer.get(3, {})
+            pages = self._pages(leaf, chunk)
+            longest = max(longest, pages.longest)
+            if leaf.repeated:
+                unfolded, packed = unfolded + pages.unfolded, packed + chunk[7]
+        if unfolded > DECODED_BYTES + UNFOLDED_PER_BYTE * packed:
+            raise _BombError(f"lists of up to {unfolded} bytes in {packed}")
         return max(1, min(ROWS, DECODED_BYTES // longest))
 
-    def _longest_page(self, begin: int, size: int, values: int) -> int:
-        """Bytes of the longest page of a column chunk when decompressed."""
+    def _pages(self, leaf: _Leaf, chunk: Mapping[int, Any]) -> _Pages:
+        """What the pages of a column chunk unfold to, from their headers."""
+        if not {4, 5, 7, 9} <= chunk.keys():
+            raise _PageError("a column chunk without its place")
+        begin, values = chunk[9], chunk[5]
+        if 0 < chunk.get(11, 0) < begin:
+            begin = chunk[11]
         if values > FREE_ROWS + ROWS_PER_BYTE * self._stream.size:
             raise _PageError(f"{values} values in a file of {self._stream.size} bytes")
-        data = self._stream.hold(begin, size)
-        place, found, longest = 0, 0, 0
+        data = self._stream.hold(begin, chunk[7])
+        place, found, longest, unfolded = 0, 0, 0, 0
+        dictionary: tuple[int, bytes] | None = None
+        referring = 0
         while found < values and place < len(data):
-            header, place = _struct(data, place)
-            length, compressed = header.get(2), header.get(3)
-            if not isinstance(length, int) or not isinstance(compressed, int) or min(length, compressed) < 0:
+            header, place = _struct(data, place, _PAGE)
+            length, compressed = header.get(2, -1), header.get(3, -1)
+            if min(length, compressed) < 0:
                 raise _PageError("a page without its sizes")
             if length > PAGE_BYTES:
                 raise _PageTooLargeError(f"a page of {length} bytes, {PAGE_BYTES} are allowed")
             longest = max(longest, length)
-            for field in (5, 8):  # the header of a data page, of either version
-                inner = header.get(field)
-                found += max(0, int(inner.get(1, 0))) if isinstance(inner, dict) else 0
+            kind = header.get(1)
+            if kind == _DICTIONARY_PAGE:
+                if dictionary is not None:
+                    raise _PageError("a second dictionary")
+                dictionary = length, data[place : place + compressed] if leaf.repeated else b""
+            elif kind in _ENCODING_FIELD:
+                field, encoding = _ENCODING_FIELD[kind]
+                inner = header.get(field, {})
+                count = max(0, inner.get(1, 0))
+                found += count
+                if inner.get(encoding) in (_DICTIONARY, _PLAIN_DICTIONARY):
+                    referring += count
+                elif inner.get(encoding) in (_PLAIN, _DELTA_LENGTHS, _SPLIT):
+                    unfolded += length
+                else:  # a value may repeat the one before it
+                    unfolded += count * leaf.at_most(length)
             place += compressed
-        return longest
+        if leaf.repeated and dictionary is not None:
+            unfolded += _of_dictionary(leaf, referring, *dictionary, chunk[4])
+        return _Pages(longest, unfolded)
+
+
+class _Pages(NamedTuple):
+    """Bytes of a column chunk: of its longest page when decompressed, and of all values (were each the longest)."""
+
+    longest: int
+    unfolded: int
+
+
+class _Leaf(NamedTuple):
+    """A column of values in the schema's tree: the dotted paths that choose it, and what a value may take."""
+
+    prefixes: tuple[str, ...]
+    repeated: bool
+    kind: int
+    width: int
+
+    def at_most(self, length: int) -> int:
+        """Bytes of a value in a page of that length."""
+        if self.kind == _BYTE_ARRAY:
+            return length
+        return min(length, max(0, self.width)) if self.kind == _FIXED else 12
 
 
 class _PageError(ValueError):
-    """Page headers that cannot be."""
+    """Headers that cannot be."""
+
+    kind = "bad_row_group"
 
 
 class _PageTooLargeError(_PageError):
     """A page that would take too much memory."""
+
+    kind = "page_too_large"
+
+
+class _BombError(_PageError):
+    """Lists that would take too much memory."""
+
+    kind = "decompression_bomb"
+
+
+_BAD_VALUES = (ValueError, OverflowError, LookupError, RecursionError)
+"""What a value raises that Python cannot hold: bytes that are no UTF-8, dates beyond the year 9999, unknown zones."""
+
+
+def _rows(batch: pa.RecordBatch) -> Sequence[dict[str, Any] | Exception]:
+    """Rows of a batch; for a row with a value that Python cannot hold, what it raises."""
+    # Nanoseconds are cut: whether they can be had depends on whether pandas is installed.
+    schema = pa.schema([field.with_type(_to_microseconds(field.type)) for field in batch.schema])
+    if schema.types != batch.schema.types:
+        columns = [
+            column if column.type == kind else column.cast(kind, safe=False)
+            for column, kind in zip(batch.columns, schema.types, strict=True)
+        ]
+        batch = pa.RecordBatch.from_arrays(columns, schema=schema)
+    try:
+        rows: list[dict[str, Any] | Exception] = batch.to_pylist()
+    except _BAD_VALUES:  # of one row or several: the others are read without them
+        rows = [_row(batch.slice(number, 1)) for number in range(batch.num_rows)]
+    return rows
+
+
+def _row(batch: pa.RecordBatch) -> dict[str, Any] | Exception:
+    try:
+        row: dict[str, Any] = batch.to_pylist()[0]
+    except _BAD_VALUES as error:
+        return error
+    return row
+
+
+def _to_microseconds(kind: pa.DataType) -> pa.DataType:
+    """A type with microseconds for nanoseconds, at any depth."""
+    types = pa.types
+    if types.is_timestamp(kind) and kind.unit == "ns":
+        return pa.timestamp("us", kind.tz)
+    if types.is_time64(kind) and kind.unit == "ns":
+        return pa.time64("us")
+    if types.is_duration(kind) and kind.unit == "ns":
+        return pa.duration("us")
+    if types.is_struct(kind):
+        return pa.struct([field.with_type(_to_microseconds(field.type)) for field in kind])
+    if types.is_map(kind):
+        key, item = _to_microseconds(kind.key_type), _to_microseconds(kind.item_type)
+        same = key == kind.key_type and item == kind.item_type
+        return kind if same else pa.map_(key, item, kind.keys_sorted)
+    if types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind):
+        field = kind.value_field.with_type(_to_microseconds(kind.value_type))
+        if types.is_fixed_size_list(kind):
+            return pa.list_(field, kind.list_size)
+        return pa.large_list(field) if types.is_large_list(kind) else pa.list_(field)
+    return kind
+
+
+def _size(value: Any) -> int:
+    """Characters or bytes of a value, and of all that it holds."""
+    if isinstance(value, str | bytes):
+        return len(value)
+    if isinstance(value, dict):
+        return sum(map(_size, value.values()))
+    if isinstance(value, list | tuple):
+        return sum(map(_size, value))
+    return 0
+
+
+def _of_dictionary(leaf: _Leaf, values: int, length: int, page: bytes, codec: int) -> int:
+    """Bytes of that many values, were each the longest of a dictionary page."""
+    if leaf.kind != _BYTE_ARRAY or values * length <= DECODED_BYTES or length > _DICTIONARY_BYTES:
+        return values * leaf.at_most(length)
+    if codec and codec not in _CODECS:
+        return values * length
+    plain = pa.decompress(page, length, _CODECS[codec], asbytes=True) if codec else page
+    longest, place = 0, 0
+    while place + 4 <= len(plain):
+        size = int.from_bytes(plain[place : place + 4], "little")
+        longest = max(longest, min(size, length))
+        place += 4 + size
+    return values * longest
 
 
 class _Held(io.RawIOBase):
@@ -173,8 +347,53 @@ class _Held(io.RawIOBase):
         return found
 
 
-def _struct(data: bytes, place: int, depth: int = 0) -> tuple[dict[int, Any], int]:
-    """A struct in Thrift's compact protocol, as its fields by number (of text and the like only None), and its end."""
+def _footer(stream: _Held) -> bytes:
+    """The footer of a file. The file's end is held, as it is asked for again."""
+    tail = stream.hold(max(0, stream.size - _TAIL), min(_TAIL, stream.size))
+    length = int.from_bytes(tail[-8:-4], "little")
+    if tail[-4:] != MAGIC or length + 8 > stream.size:
+        raise _PageError("no footer")
+    if length > FOOTER_BYTES:
+        raise _PageError(f"a footer of {length} bytes, {FOOTER_BYTES} are allowed")
+    if length + 8 > len(tail):
+        tail = stream.hold(stream.size - 8 - length, length + 8)
+    return tail[-8 - length : -8]
+
+
+def _leaves(elements: Sequence[Mapping[int, Any]]) -> list[_Leaf]:
+    """The columns of values of a schema, which stands in the footer as a tree in preorder."""
+    leaves: list[_Leaf] = []
+    open_groups: list[tuple[int, str, bool]] = []
+    """Of each group around the next element: children still to come, its dotted path, whether it repeats."""
+    for number, element in enumerate(elements):
+        if number and not open_groups:
+            raise _PageError("a schema of more than one tree")
+        path, repeated = "", False
+        if open_groups:
+            left, above, repeated = open_groups.pop()
+            open_groups.append((left - 1, above, repeated))
+            name = element.get(4, b"").decode("utf-8")
+            path = f"{above}.{name}" if number and above else name
+            repeated = repeated or element.get(3) == _REPEATED
+        children = element.get(5, 0)
+        if children > 0 or not number or 1 not in element:
+            open_groups.append((children, path, repeated))
+        else:
+            parts = path.split(".")
+            prefixes = tuple(".".join(parts[:end]) for end in range(1, len(parts) + 1))
+            leaves.append(_Leaf(prefixes, repeated, element.get(1, 0), element.get(2, 0)))
+        while open_groups and open_groups[-1][0] <= 0:
+            open_groups.pop()
+        if len(open_groups) > NESTING:
+            raise _PageError(f"columns of more than {NESTING} levels")
+    return leaves
+
+
+def _struct(data: bytes, place: int, wanted: _Wanted = _PAGE, depth: int = 0) -> tuple[dict[int, Any], int]:
+    """A struct in Thrift's compact protocol: its wanted fields by number, and its end.
+
+    A wanted field of another kind, or given twice, is an error: readers differ in what they make of it.
+    """
     fields: dict[int, Any] = {}
     number = 0
     try:
@@ -185,13 +404,20 @@ def _struct(data: bytes, place: int, depth: int = 0) -> tuple[dict[int, Any], in
                 number += head >> 4
             else:
                 number, place = _integer(data, place)
-            fields[number], place = _value(data, place, head & 15, depth)
+            want = wanted.get(number)
+            value, place = _value(data, place, head & 15, want, depth)
+            if want is not None:
+                if number in fields:
+                    raise _PageError(f"field {number} twice")
+                fields[number] = value
     except IndexError as error:
-        raise _PageError("the header of a page is cut") from error
+        raise _PageError("a header is cut") from error
     return fields, place + 1
 
 
-def _value(data: bytes, place: int, kind: int, depth: int) -> tuple[Any, int]:
+def _value(data: bytes, place: int, kind: int, want: Any, depth: int) -> tuple[Any, int]:
+    if want is not None and kind != (12 if isinstance(want, dict) else 9 if isinstance(want, list) else want):
+        raise _PageError(f"a field of kind {kind} where another belongs")
     if kind in (1, 2):
         return kind == 1, place
     if kind == 3:
@@ -202,10 +428,31 @@ def _value(data: bytes, place: int, kind: int, depth: int) -> tuple[Any, int]:
         return None, place + 8
     if kind == 8:
         size, place = _varint(data, place)
-        return None, place + size
+        return data[place : place + size] if want else None, place + size
     if kind == 12 and depth < _DEPTH:
-        return _struct(data, place, depth + 1)
-    raise _PageError(f"a field of kind {kind} in the header of a page")
+        return _struct(data, place, want or {}, depth + 1)
+    if kind in (9, 10) and depth < _DEPTH:
+        return _list(data, place, want, depth + 1)
+    raise _PageError(f"a field of kind {kind} in a header")
+
+
+def _list(data: bytes, place: int, want: Any, depth: int) -> tuple[list[Any], int]:
+    """A list, of whose values none is kept that is not wanted."""
+    head = data[place]
+    count, kind, place = head >> 4, head & 15, place + 1
+    if count == 15:
+        count, place = _varint(data, place)
+    if count > len(data) - place:  # a value takes a byte at least
+        raise _PageError(f"a list of {count} values in {len(data) - place} bytes")
+    values: list[Any] = []
+    for _ in range(count):
+        if kind in (1, 2):
+            place += 1
+            continue
+        value, place = _value(data, place, kind, want[0] if want else None, depth)
+        if want:
+            values.append(value)
+    return values, place
 
 
 def _integer(data: bytes, place: int) -> tuple[int, int]:
