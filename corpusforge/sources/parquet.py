@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from corpusforge.sources.base import Damaged, SourceFile
+from corpusforge.sources.thrift import BINARY, INT32, INT64, HeaderError, Wanted, read_struct
 
 MAGIC = b"PAR1"
 ROWS = 256
@@ -35,16 +36,12 @@ FOOTER_BYTES = 32 << 20
 NESTING = 64
 """Most levels of lists and structs in a column."""
 
-_Wanted = dict[int, Any]
-"""Fields of a struct by number: the kind of a value, the fields of a struct, or a list of one such thing."""
-_DEPTH = 16
 _TAIL = 1 << 16
 _DICTIONARY_BYTES = 4 << 20
-_I32, _I64, _TEXT = 5, 6, 8
-_CHUNK = {4: _I32, 5: _I64, 7: _I64, 9: _I64, 11: _I64}
-_ELEMENT = {1: _I32, 2: _I32, 3: _I32, 4: _TEXT, 5: _I32}
-_FILE: _Wanted = {2: [_ELEMENT], 4: [{1: [{3: _CHUNK}], 3: _I64}]}
-_PAGE: _Wanted = {1: _I32, 2: _I32, 3: _I32, 5: {1: _I32, 2: _I32}, 8: {1: _I32, 4: _I32}}
+_CHUNK = {4: INT32, 5: INT64, 7: INT64, 9: INT64, 11: INT64}
+_ELEMENT = {1: INT32, 2: INT32, 3: INT32, 4: BINARY, 5: INT32}
+_FILE: Wanted = {2: [_ELEMENT], 4: [{1: [{3: _CHUNK}], 3: INT64}]}
+_PAGE: Wanted = {1: INT32, 2: INT32, 3: INT32, 5: {1: INT32, 2: INT32}, 8: {1: INT32, 4: INT32}}
 _DATA_PAGE, _DICTIONARY_PAGE, _DATA_PAGE_V2 = 0, 2, 3
 _ENCODING_FIELD = {_DATA_PAGE: (5, 2), _DATA_PAGE_V2: (8, 4)}
 _PLAIN, _PLAIN_DICTIONARY, _DELTA_LENGTHS, _DICTIONARY, _SPLIT = 0, 2, 6, 8, 9
@@ -59,7 +56,7 @@ class ParquetRows:
         self._file, self._limit = file, max_value_bytes
         self._stream = _Held(stream)
         try:
-            footer, _ = _struct(_footer(self._stream), 0, _FILE)
+            footer, _ = read_struct(_footer(self._stream), 0, _FILE)
             self._leaves = _leaves(footer.get(2, []))
             self._groups: list[dict[int, Any]] = footer.get(4, [])
             self._parquet = pq.ParquetFile(self._stream)
@@ -99,7 +96,7 @@ class ParquetRows:
                     else:
                         yield locator, row
             except (pa.ArrowException, OSError, *_BAD_VALUES) as error:
-                kind = error.kind if isinstance(error, _PageError) else "bad_row_group"
+                kind = error.kind if isinstance(error, HeaderError) else "bad_row_group"
                 yield Damaged(self._locator(number), kind, f"{lost} rows lost: {error}"[:300], 0)
                 number += lost
             finally:
@@ -123,7 +120,7 @@ class ParquetRows:
         """
         chunks = metadata.get(1, [])
         if len(chunks) != len(self._leaves):
-            raise _PageError(f"{len(chunks)} column chunks for {len(self._leaves)} columns")
+            raise HeaderError(f"{len(chunks)} column chunks for {len(self._leaves)} columns")
         longest, unfolded, packed = 1, 0, 0
         for leaf, outer in zip(self._leaves, chunks, strict=True):
             if columns.isdisjoint(leaf.prefixes):
@@ -140,28 +137,28 @@ class ParquetRows:
     def _pages(self, leaf: _Leaf, chunk: Mapping[int, Any]) -> _Pages:
         """What the pages of a column chunk unfold to, from their headers."""
         if not {4, 5, 7, 9} <= chunk.keys():
-            raise _PageError("a column chunk without its place")
+            raise HeaderError("a column chunk without its place")
         begin, values = chunk[9], chunk[5]
         if 0 < chunk.get(11, 0) < begin:
             begin = chunk[11]
         if values > FREE_ROWS + ROWS_PER_BYTE * self._stream.size:
-            raise _PageError(f"{values} values in a file of {self._stream.size} bytes")
+            raise HeaderError(f"{values} values in a file of {self._stream.size} bytes")
         data = self._stream.hold(begin, chunk[7])
         place, found, longest, unfolded = 0, 0, 0, 0
         dictionary: tuple[int, bytes] | None = None
         referring = 0
         while found < values and place < len(data):
-            header, place = _struct(data, place, _PAGE)
+            header, place = read_struct(data, place, _PAGE)
             length, compressed = header.get(2, -1), header.get(3, -1)
             if min(length, compressed) < 0:
-                raise _PageError("a page without its sizes")
+                raise HeaderError("a page without its sizes")
             if length > PAGE_BYTES:
                 raise _PageTooLargeError(f"a page of {length} bytes, {PAGE_BYTES} are allowed")
             longest = max(longest, length)
             kind = header.get(1)
             if kind == _DICTIONARY_PAGE:
                 if dictionary is not None:
-                    raise _PageError("a second dictionary")
+                    raise HeaderError("a second dictionary")
                 dictionary = length, data[place : place + compressed] if leaf.repeated else b""
             elif kind in _ENCODING_FIELD:
                 field, encoding = _ENCODING_FIELD[kind]
@@ -202,19 +199,13 @@ class _Leaf(NamedTuple):
         return min(length, max(0, self.width)) if self.kind == _FIXED else 12
 
 
-class _PageError(ValueError):
-    """Headers that cannot be."""
-
-    kind = "bad_row_group"
-
-
-class _PageTooLargeError(_PageError):
+class _PageTooLargeError(HeaderError):
     """A page that would take too much memory."""
 
     kind = "page_too_large"
 
 
-class _BombError(_PageError):
+class _BombError(HeaderError):
     """Lists that would take too much memory."""
 
     kind = "decompression_bomb"
@@ -310,7 +301,7 @@ class _Held(io.RawIOBase):
     def hold(self, begin: int, size: int) -> bytes:
         """Read a range and keep it until `drop`."""
         if begin < 0 or size < 0 or begin + size > self.size:
-            raise _PageError(f"bytes {begin} to {begin + size} of {self.size}")
+            raise HeaderError(f"bytes {begin} to {begin + size} of {self.size}")
         self._stream.seek(begin)
         data = self._stream.read(size)
         self._ranges.append((begin, data))
@@ -352,9 +343,9 @@ def _footer(stream: _Held) -> bytes:
     tail = stream.hold(max(0, stream.size - _TAIL), min(_TAIL, stream.size))
     length = int.from_bytes(tail[-8:-4], "little")
     if tail[-4:] != MAGIC or length + 8 > stream.size:
-        raise _PageError("no footer")
+        raise HeaderError("no footer")
     if length > FOOTER_BYTES:
-        raise _PageError(f"a footer of {length} bytes, {FOOTER_BYTES} are allowed")
+        raise HeaderError(f"a footer of {length} bytes, {FOOTER_BYTES} are allowed")
     if length + 8 > len(tail):
         tail = stream.hold(stream.size - 8 - length, length + 8)
     return tail[-8 - length : -8]
@@ -367,7 +358,7 @@ def _leaves(elements: Sequence[Mapping[int, Any]]) -> list[_Leaf]:
     """Of each group around the next element: children still to come, its dotted path, whether it repeats."""
     for number, element in enumerate(elements):
         if number and not open_groups:
-            raise _PageError("a schema of more than one tree")
+            raise HeaderError("a schema of more than one tree")
         path, repeated = "", False
         if open_groups:
             left, above, repeated = open_groups.pop()
@@ -385,86 +376,5 @@ def _leaves(elements: Sequence[Mapping[int, Any]]) -> list[_Leaf]:
         while open_groups and open_groups[-1][0] <= 0:
             open_groups.pop()
         if len(open_groups) > NESTING:
-            raise _PageError(f"columns of more than {NESTING} levels")
+            raise HeaderError(f"columns of more than {NESTING} levels")
     return leaves
-
-
-def _struct(data: bytes, place: int, wanted: _Wanted = _PAGE, depth: int = 0) -> tuple[dict[int, Any], int]:
-    """A struct in Thrift's compact protocol: its wanted fields by number, and its end.
-
-    A wanted field of another kind, or given twice, is an error: readers differ in what they make of it.
-    """
-    fields: dict[int, Any] = {}
-    number = 0
-    try:
-        while data[place]:
-            head = data[place]
-            place += 1
-            if head >> 4:
-                number += head >> 4
-            else:
-                number, place = _integer(data, place)
-            want = wanted.get(number)
-            value, place = _value(data, place, head & 15, want, depth)
-            if want is not None:
-                if number in fields:
-                    raise _PageError(f"field {number} twice")
-                fields[number] = value
-    except IndexError as error:
-        raise _PageError("a header is cut") from error
-    return fields, place + 1
-
-
-def _value(data: bytes, place: int, kind: int, want: Any, depth: int) -> tuple[Any, int]:
-    if want is not None and kind != (12 if isinstance(want, dict) else 9 if isinstance(want, list) else want):
-        raise _PageError(f"a field of kind {kind} where another belongs")
-    if kind in (1, 2):
-        return kind == 1, place
-    if kind == 3:
-        return data[place], place + 1
-    if kind in (4, 5, 6):
-        return _integer(data, place)
-    if kind == 7:
-        return None, place + 8
-    if kind == 8:
-        size, place = _varint(data, place)
-        return data[place : place + size] if want else None, place + size
-    if kind == 12 and depth < _DEPTH:
-        return _struct(data, place, want or {}, depth + 1)
-    if kind in (9, 10) and depth < _DEPTH:
-        return _list(data, place, want, depth + 1)
-    raise _PageError(f"a field of kind {kind} in a header")
-
-
-def _list(data: bytes, place: int, want: Any, depth: int) -> tuple[list[Any], int]:
-    """A list, of whose values none is kept that is not wanted."""
-    head = data[place]
-    count, kind, place = head >> 4, head & 15, place + 1
-    if count == 15:
-        count, place = _varint(data, place)
-    if count > len(data) - place:  # a value takes a byte at least
-        raise _PageError(f"a list of {count} values in {len(data) - place} bytes")
-    values: list[Any] = []
-    for _ in range(count):
-        if kind in (1, 2):
-            place += 1
-            continue
-        value, place = _value(data, place, kind, want[0] if want else None, depth)
-        if want:
-            values.append(value)
-    return values, place
-
-
-def _integer(data: bytes, place: int) -> tuple[int, int]:
-    value, place = _varint(data, place)
-    return value >> 1 ^ -(value & 1), place
-
-
-def _varint(data: bytes, place: int) -> tuple[int, int]:
-    value = 0
-    for shift in range(0, 70, 7):
-        value |= (data[place] & 127) << shift
-        place += 1
-        if data[place - 1] < 128:
-            return value, place
-    raise _PageError("a number of more than ten bytes")

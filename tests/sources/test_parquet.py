@@ -109,15 +109,6 @@ def test_a_row_over_the_limit_costs_itself() -> None:
     assert len(found) == 3
 
 
-@given(st.binary(max_size=60))
-def test_headers_of_pages_that_are_none(data: bytes) -> None:
-    try:
-        _, end = parquet._struct(data, 0)
-    except parquet._PageError:
-        return
-    assert end <= len(data)
-
-
 def test_pages_that_are_cut_cost_their_row_group() -> None:
     data = bytearray(packed({"text": ["some text"] * 3}, row_group_size=2, use_dictionary=False))
     begin = pq.ParquetFile(io.BytesIO(bytes(data))).metadata.row_group(0).column(0).data_page_offset
