@@ -16,12 +16,12 @@ def parse_inputs(values: list[str]) -> dict[str, list[str]]:
     return inputs
 
 
-def parse_options(values: list[str]) -> dict[str, str]:
-    """``name=value`` options to a mapping. Raises `UsageError`."""
+def parse_options(option: str, values: list[str], form: str = "name=value") -> dict[str, str]:
+    """``name=value`` arguments of an option to a mapping. Raises `UsageError`, which names the option and the form."""
     options = {}
     for value in values:
         name, separator, text = value.partition("=")
         if not separator or not name:
-            raise UsageError(f"--engine-option takes name=value, not {value!r}")
+            raise UsageError(f"{option} takes {form}, not {value!r}")
         options[name] = text
     return options

@@ -166,7 +166,15 @@ def run(
             raise UsageError("where to? give --output gs://BUCKET/PATH")
         if against:
             raise UsageError("--on submits runs of their own only: run with --against on a cluster's driver")
-        wanted = Run(loaded, inputs, output, plugin or [], limit, workers, parse_options(engine_option or []))
+        wanted = Run(
+            loaded,
+            inputs,
+            output,
+            plugin or [],
+            limit,
+            workers,
+            parse_options("--engine-option", engine_option or []),
+        )
         where = (on, project, region, cluster, serverless, image, temp_location)
         more = (property or [], cloud_option or [], staging, installed)
         session = Session(err, cancel_on_interrupt, report_to)
@@ -176,27 +184,26 @@ def run(
         return
     if output is None:
         raise UsageError("where to? give --output DIR")
-    settings = {"engine": engine, "engine_options": parse_options(engine_option or []), "workers": workers}
+    settings = {
+        "engine": engine,
+        "engine_options": parse_options("--engine-option", engine_option or []),
+        "workers": workers,
+    }
     _run_here(loaded, inputs, output, {**settings, "limit": limit, "against": against or []})
 
 
 def _run_here(loaded: Any, inputs: dict[str, list[str]], output: str, settings: dict[str, Any]) -> None:
     """Run in this process's name, with live progress, and say how it ended."""
-    from corpusforge.live import LiveProgress, announce, conclude
+    from corpusforge.live import announce, conclude, interruptible
 
-    try:
-        with LiveProgress(err) as progress:
-            summary = loaded.run(
-                inputs,
-                output,
-                **settings,
-                progress=progress,
-                on_plan=lambda plan, resumed: announce(err, plan, resumed),
-            )
-    except KeyboardInterrupt:
-        # Typer ends an interrupted command without a word.
-        err.print("interrupted; run the same command again to go on where this stopped")
-        raise typer.Exit(130) from None
+    with interruptible(err) as progress:
+        summary = loaded.run(
+            inputs,
+            output,
+            **settings,
+            progress=progress,
+            on_plan=lambda plan, resumed: announce(err, plan, resumed),
+        )
     conclude(out, summary)
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any
 
+import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
@@ -76,6 +78,18 @@ class LiveProgress(Progress):
 
 def _label(stage: Stage) -> str:
     return f"{stage.index:02d} {stage.name}"
+
+
+@contextmanager
+def interruptible(console: Console) -> Iterator[LiveProgress]:
+    """Progress of a run on this machine; Ctrl-C ends the command with status 130 and says how to go on."""
+    try:
+        with LiveProgress(console) as progress:
+            yield progress
+    except KeyboardInterrupt:
+        # Typer ends an interrupted command without a word.
+        console.print("interrupted; run the same command again to go on where this stopped")
+        raise typer.Exit(130) from None
 
 
 def announce(console: Console, plan: Plan, resumed: bool) -> None:

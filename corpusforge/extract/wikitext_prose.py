@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import html
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from html.entities import name2codepoint
 from typing import Generic, TypeVar
@@ -69,7 +70,7 @@ def _decoded(text: str) -> str:
         return text
 
 
-class Prose(Generic[Part]):
+class Prose(ABC, Generic[Part]):
     """Collects the text of a page in `pieces`; code and formulas are marks in it, which `verbatim` restores.
 
     Links to namespaces in `dropped` (lower case) say nothing. Comments and arguments of templates (``{{{1}}}``) do not
@@ -82,13 +83,13 @@ class Prose(Generic[Part]):
         self.verbatim = Verbatim()
         self._nodes = 0
 
+    @abstractmethod
     def write(self, part: Part) -> None:
         """Write all that a part of the page is made of. Raises `TooManyNodesError`."""
-        raise NotImplementedError
 
+    @abstractmethod
     def source(self, part: Part) -> str:
         """The wikitext of a part."""
-        raise NotImplementedError
 
     def visit(self) -> None:
         """Count a node."""

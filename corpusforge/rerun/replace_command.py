@@ -10,35 +10,30 @@ from rich.console import Console
 from rich.table import Table
 
 from corpusforge.report.terminal import plain
+from corpusforge.rerun.options import NewOutput, Plugins, Settings, Workers
 
 
 def command(
     run: Annotated[
         Path, typer.Argument(help="Run directory of the last earlier run: it leads to the others.")
     ],
-    output: Annotated[Path, typer.Option("--output", "-o", help="New run directory.")],
+    output: NewOutput,
     input: Annotated[
         list[str] | None,
         typer.Option("--input", "-i", help="source=PATH_OR_GLOB of the new dump; may be repeated."),
     ] = None,
-    set: Annotated[
-        list[str] | None, typer.Option("--set", help="step.parameter=value; may be repeated.")
-    ] = None,
+    set: Settings = None,
     against: Annotated[
         list[str] | None,
         typer.Option(help="Further earlier runs, or where one is that moved; may be repeated."),
     ] = None,
-    workers: Annotated[
-        int | None, typer.Option(min=1, help="Worker processes; default: one per processor.")
-    ] = None,
-    plugin: Annotated[
-        list[Path] | None, typer.Option(help="Python file with steps that the run used; may be repeated.")
-    ] = None,
+    workers: Workers = None,
+    plugin: Plugins = None,
 ) -> None:
     """Add a dump whose documents may displace earlier ones: a new run of all dumps, and a table of retractions."""
     from corpusforge import registry
     from corpusforge.arguments import parse_inputs
-    from corpusforge.live import LiveProgress, announce, conclude
+    from corpusforge.live import announce, conclude, interruptible
     from corpusforge.plan import Plan
     from corpusforge.report.retractions import FILE
     from corpusforge.rerun.changes import FOLDER, KINDS
@@ -54,12 +49,8 @@ def command(
         announce(err, plan, resumed)
         err.print(plain(f"{taken} of {len(plan.shards)} shards were extracted by the earlier runs"))
 
-    try:
-        with LiveProgress(err) as progress:
-            summary, counts = replace_run(recipe, union, output, tell, workers=workers, progress=progress)
-    except KeyboardInterrupt:
-        err.print("interrupted; run the same command again to go on where this stopped")
-        raise typer.Exit(130) from None
+    with interruptible(err) as progress:
+        summary, counts = replace_run(recipe, union, output, tell, workers=workers, progress=progress)
     conclude(out, summary)
     table = Table(
         "documents", "change", title="Fates of earlier documents that changed", title_justify="left"

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from corpusforge.errors import UsageError
 from corpusforge.report.terminal import plain
+from corpusforge.rerun.options import FinishedRun, InputsFound, NewOutput, Plugins, Workers
 
 
 def takedown_recipe(text: str, domains: str | None, ids: str | None, sources: list[str]) -> Any:
@@ -42,8 +43,8 @@ def takedown_recipe(text: str, domains: str | None, ids: str | None, sources: li
 
 
 def command(
-    run: Annotated[Path, typer.Argument(help="Run directory of a finished run.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="New run directory.")],
+    run: FinishedRun,
+    output: NewOutput,
     domains: Annotated[
         Path | None, typer.Option(help="File of domains, one a line; subdomains go too.")
     ] = None,
@@ -51,27 +52,18 @@ def command(
     source: Annotated[
         list[str] | None, typer.Option(help="A source that goes as a whole; may be repeated.")
     ] = None,
-    input: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--input", "-i", help="source=PATH_OR_GLOB; only where the run's own cannot be found again."
-        ),
-    ] = None,
+    input: InputsFound = None,
     against: Annotated[
         list[str] | None,
         typer.Option(help="Earlier runs in place of those that the run was made against; may be repeated."),
     ] = None,
-    workers: Annotated[
-        int | None, typer.Option(min=1, help="Worker processes; default: one per processor.")
-    ] = None,
-    plugin: Annotated[
-        list[Path] | None, typer.Option(help="Python file with steps that the run used; may be repeated.")
-    ] = None,
+    workers: Workers = None,
+    plugin: Plugins = None,
 ) -> None:
     """Take documents out of a finished run: a new run without them, and a table of all fates that change."""
     from corpusforge import registry
     from corpusforge.arguments import parse_inputs
-    from corpusforge.live import LiveProgress, announce, conclude
+    from corpusforge.live import announce, conclude, interruptible
     from corpusforge.plan import Plan
     from corpusforge.rerun.changes import FOLDER, KINDS, compare
     from corpusforge.rerun.decide import decide, recorded_inputs
@@ -93,12 +85,8 @@ def command(
         announce(err, plan, resumed)
         err.print(plain(f"{taken} of {len(plan.stages)} stages are those of {run}"))
 
-    try:
-        with LiveProgress(err) as progress:
-            summary = decide(run, recipe, inputs, output, tell, progress=progress, **settings)
-    except KeyboardInterrupt:
-        err.print("interrupted; run the same command again to go on where this stopped")
-        raise typer.Exit(130) from None
+    with interruptible(err) as progress:
+        summary = decide(run, recipe, inputs, output, tell, progress=progress, **settings)
     conclude(out, summary)
     table = Table("documents", "change", title="Fates that changed", title_justify="left")
     for kind, count in compare(run, output).items():

@@ -137,7 +137,7 @@ def bench(
         "max_overlap": max_overlap,
         "robustness": robustness,
         "confidence": confidence,
-        "overrides": parse_options(set or []),
+        "overrides": parse_options("--set", set or [], "setting=value"),
     }
     if ablate is not None:
         from corpusforge.train.bench_ablation import ablate as run_ablation

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from typer.core import TyperGroup
 
+from corpusforge.arguments import parse_options
 from corpusforge.errors import MissingExtraError, UsageError
 from corpusforge.train.evaluate_command import evaluate, evaluation
 from corpusforge.train.evaluate_command import show as show_evaluation
@@ -87,7 +88,7 @@ def run(
     from corpusforge.train.settings import override, parse_count
     from corpusforge.train.sizes import configuration
 
-    values = {**_read_recipe(recipe), **_assignments(set or [])}
+    values = {**_read_recipe(recipe), **parse_options("--set", set or [], "setting=value")}
     rows = _usable(lambda: open_rows(data, context))
     length = _usable(lambda: row_length(rows))
     if context is not None and context != length:
@@ -131,17 +132,6 @@ def _usable(call: Any) -> Any:
         return call()
     except ValueError as error:
         raise UsageError(str(error)) from error
-
-
-def _assignments(values: list[str]) -> dict[str, str]:
-    """``name=value`` options to a mapping. Raises `UsageError`."""
-    found = {}
-    for value in values:
-        name, separator, text = value.partition("=")
-        if not separator or not name:
-            raise UsageError(f"--set takes setting=value, not {value!r}")
-        found[name] = text
-    return found
 
 
 def _read_recipe(path: Path | None) -> dict[str, Any]:
