@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.abc import MetaPathFinder
+from typing import Any
 
 
 @contextmanager
@@ -21,3 +23,33 @@ def absent(*packages: str) -> Iterator[None]:
     finally:
         for name in hidden:
             del sys.modules[name]
+
+
+class _NotFound(MetaPathFinder):
+    """Finds no module of one name. Arrow's compiled code does not take the None in `sys.modules` for an answer."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> None:
+        """Raise `ModuleNotFoundError` for that name."""
+        if fullname == self._name:
+            raise ModuleNotFoundError(f"No module named {fullname!r}", name=fullname)
+
+
+def arrow_without_pandas() -> None:
+    """Arrow looks for pandas once, when it is first given Python objects: a third of a CPU second where there is one.
+
+    Here it looks and finds none, unless pandas is imported already. Until it is asked for something of pandas
+    (`to_pandas`), it then reads a pandas series as any sequence: so this is for processes that run no code of others.
+    """
+    if "pandas" in sys.modules:
+        return
+    import pyarrow as pa
+
+    hidden = _NotFound("pandas")
+    sys.meta_path.insert(0, hidden)
+    try:
+        pa.array([])
+    finally:
+        sys.meta_path.remove(hidden)

@@ -32,3 +32,37 @@ def test_large_libraries_are_left_out(made: str) -> None:
     code = f"import sys; {made}; print([name for name in ('torch', 'transformers') if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300)
     assert (done.stdout.strip(), done.returncode) == ("[]", 0), done.stderr
+
+
+def test_arrow_finds_pandas_when_it_is_asked_for_it() -> None:
+    pytest.importorskip("pandas")
+    code = """
+import sys
+from corpusforge.lean_imports import arrow_without_pandas
+arrow_without_pandas()
+import pyarrow
+pyarrow.array(["a"])
+print("pandas" in sys.modules, len(pyarrow.table({"a": [1]}).to_pandas()), "pandas" in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300)
+    assert (done.stdout.strip(), done.returncode) == ("False 1 True", 0), done.stderr
+
+
+def test_steps_of_others_keep_pandas() -> None:
+    from types import SimpleNamespace
+
+    from corpusforge.engines.worker import _built_in
+    from corpusforge.extract.step import Extract
+
+    class Foreign:
+        pass
+
+    ours = object.__new__(Extract)
+    for steps, sources, built_in in (
+        ([ours], {}, True),
+        ([ours, Foreign()], {}, False),
+        ([], {"x": Foreign()}, False),
+    ):
+        body = SimpleNamespace(steps=steps, sources=sources)
+        plan = SimpleNamespace(stages=[SimpleNamespace(body=body), SimpleNamespace(body=SimpleNamespace())])
+        assert _built_in(plan) is built_in  # type: ignore[arg-type]

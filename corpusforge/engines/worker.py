@@ -11,7 +11,10 @@ import threading
 import traceback
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from corpusforge.plan import Plan
 
 
 def main(connection: Connection, plan_file: str, root: str, heartbeat_file: str) -> None:
@@ -28,6 +31,7 @@ def main(connection: Connection, plan_file: str, root: str, heartbeat_file: str)
     from corpusforge import registry
     from corpusforge.errors import CorpusforgeError, StorageError
     from corpusforge.heartbeat import SharedHeartbeat
+    from corpusforge.lean_imports import arrow_without_pandas
     from corpusforge.redaction import redacted
     from corpusforge.tasks.body import execute
     from corpusforge.tasks.context import TaskContext
@@ -36,6 +40,8 @@ def main(connection: Connection, plan_file: str, root: str, heartbeat_file: str)
     for plugin in blob["plugins"]:
         registry.load_plugin(Path(plugin))
     plan = pickle.loads(blob["plan"])
+    if _built_in(plan):
+        arrow_without_pandas()
     heartbeat = SharedHeartbeat(Path(heartbeat_file))
     while True:
         try:
@@ -60,6 +66,14 @@ def main(connection: Connection, plan_file: str, root: str, heartbeat_file: str)
             connection.send(answer)
         except OSError:
             return
+
+
+def _built_in(plan: Plan) -> bool:
+    """Whether all sources and steps of a plan are of this project."""
+    bodies = [stage.body for stage in plan.stages]
+    parts = [part for body in bodies for part in getattr(body, "steps", ())]
+    parts += [part for body in bodies for part in getattr(body, "sources", {}).values()]
+    return all(type(part).__module__.startswith("corpusforge.") for part in parts)
 
 
 def _end_with_driver(descriptor: int) -> None:
