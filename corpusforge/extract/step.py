@@ -10,6 +10,7 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from corpusforge.extract.blocks import block_model, extract_blocks
 from corpusforge.extract.charset import decode_to_utf8
@@ -140,16 +141,16 @@ class Extract(MapStep):
         """Make documents of the rows of these numbers one by one; row number to error of those that failed."""
         pages: list[_Document] = []
         failures: dict[int, str] = {}
-        if len(numbers) and not self._loaded:
+        chosen = pa.array(numbers)
+        names = ("payload", "content_type", "charset", "locator", "url")
+        columns = {name: rows.column(name).take(chosen) for name in names}
+        if not self._loaded and not HTML_TYPES.isdisjoint(pc.unique(columns["content_type"]).to_pylist()):
             # Kernels load, or compile, when they are first called: not on the time of the first page. What the
             # extractor raises here, it raises for that page, too.
             with suppress(Exception):
                 self._page(b"<p>A page.</p>", "text/html", None, None)
             self._loaded = True
-        chosen = pa.array(numbers)
-        names = ("payload", "content_type", "charset", "locator", "url")
-        columns = (rows.column(name).take(chosen) for name in names)
-        for row, payload, content_type, charset, locator, url in zip(numbers.tolist(), *columns):
+        for row, payload, content_type, charset, locator, url in zip(numbers.tolist(), *columns.values()):
             page = _Document()
             self._heartbeat.begin(locator.as_py() or "")
             try:
