@@ -8,7 +8,7 @@ others they would displace. Other steps that compare documents (`line_dedup`) ar
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -21,7 +21,7 @@ from corpusforge.dedup.compared import Compared, compared_by, places_of
 from corpusforge.dedup.exact import ExactDedup
 from corpusforge.dedup.minhash import MinhashDedup
 from corpusforge.dedup.priority import binary_halves
-from corpusforge.dedup.what_if import DROPS, GONE, KEEPS, PERHAPS, THERE, UNKNOWN, kept_at, outcomes
+from corpusforge.dedup.what_if import DROPS, GONE, KEEPS, PERHAPS, THERE, UNKNOWN, outcomes
 from corpusforge.earlier import recorded_against
 from corpusforge.errors import UsageError
 from corpusforge.recipe import Recipe
@@ -54,6 +54,8 @@ class Replayed:
     """Steps that would compare other documents than in the run, and are not decided anew."""
     curves: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
     """``step.threshold`` to (similarity in units of 1 / `RATIO`, documents that the step keeps), rising."""
+    grids: dict[int, UInt8] = field(default_factory=dict)
+    """By number of a step with a similarity: uint8[similarities asked for, n], 255 as in `duplicates`."""
 
     @property
     def exact(self) -> bool:
@@ -83,11 +85,19 @@ class _Documents:
     was_duplicate: list[Bool]
 
 
-def replay_run(run: Path, before: Recipe, old: Judge, new: Judge, curves: Iterable[str] = ()) -> Replayed:
+def replay_run(
+    run: Path,
+    before: Recipe,
+    old: Judge,
+    new: Judge,
+    curves: Iterable[str] = (),
+    grid: Sequence[int] = (),
+) -> Replayed:
     """Decide on all documents of a run of `before` by the thresholds of `new`.
 
-    `curves`: similarities (``step.threshold``) to be told beside. Raises `UsageError` where a similarity changes and
-    the run does not keep what was compared.
+    `curves`: similarities (``step.threshold``) to be told beside. `grid`: similarities in units of 1 / `RATIO` at which
+    `Replayed.grids` tells what each step with a similarity does to each document that reaches it now. Raises
+    `UsageError` where a similarity changes and the run does not keep what was compared.
     """
     comparing = [
         number for number, step in enumerate(new.steps) if isinstance(step, ExactDedup | MinhashDedup)
@@ -96,7 +106,7 @@ def replay_run(run: Path, before: Recipe, old: Judge, new: Judge, curves: Iterab
     found = Replayed(documents.before, np.full(len(documents.before), KEPT, np.int64))
     for place, number in enumerate(comparing):
         _decide_alone(found, documents.between[place])
-        _Comparing(run, old.steps[number], new.steps[number], number).decide(
+        _Comparing(run, old.steps[number], new.steps[number], number, grid).decide(
             found, documents, place, new, set(curves)
         )
     _decide_alone(found, documents.between[-1])
@@ -165,8 +175,9 @@ def _together(parts: list[_Documents], ranges: int, comparing: int) -> _Document
 class _Comparing:
     """One comparing step decided anew."""
 
-    def __init__(self, run: Path, old: MapStep, new: MapStep, number: int) -> None:
+    def __init__(self, run: Path, old: MapStep, new: MapStep, number: int, grid: Sequence[int] = ()) -> None:
         self.run, self.old, self.new, self.number = run, old, new, number
+        self.grid = grid if new.replayed else ()
         self.name = f"{new.instance}.threshold"
         self.changed = any(
             getattr(old.parameters, name) != getattr(new.parameters, name) for name in new.replayed
@@ -186,11 +197,14 @@ class _Comparing:
         if rule is not None and arriving.any():
             found.arrivals[self.new.instance] = int(arriving.sum())
         complete = not (saw & (reaching != THERE)).any()
-        if complete and not self.changed and self.name not in curves:
+        if complete and not self.changed and self.name not in curves and not self.grid:
             states = np.where(documents.was_duplicate[place], DROPS, KEEPS).astype(np.uint8)
         else:
             states = self._outcomes(found, documents, place, reaching, complete)
-        states = np.where(saw & (reaching != GONE), states, NOT_REACHED).astype(np.uint8)
+        reached = saw & (reaching != GONE)
+        states = np.where(reached, states, NOT_REACHED).astype(np.uint8)
+        if self.number in found.grids:
+            found.grids[self.number][:, ~reached] = NOT_REACHED
         if not complete or self.changed:
             found.duplicates[self.number] = states
         if rule is None:
@@ -220,14 +234,22 @@ class _Comparing:
         parameters = self.new.parameters
         limits = (getattr(parameters, "max_leaders", 1), getattr(parameters, "comparison_budget", 0))
         threshold = int(Decimal(str(getattr(parameters, "threshold", 1))) * RATIO)
-        states = np.full(len(reaching), KEEPS, np.uint8)
-        states[row[known]] = outcomes(compared, nodes, threshold, *limits)[known]
-        if self.new.replayed:
-            alone = int((reaching == THERE).sum()) - int((nodes[known] == THERE).sum())
-            chosen = sorted({*CURVE, threshold})
-            kept = kept_at(compared, nodes, known, chosen, *limits)
-            found.curves[self.name] = [(at, amount + alone) for at, amount in zip(chosen, kept)]
-        return states
+
+        def at(similarity: int) -> UInt8:
+            states = np.full(len(reaching), KEEPS, np.uint8)
+            states[row[known]] = outcomes(compared, nodes, similarity, *limits)[known]
+            return states
+
+        if not self.new.replayed:
+            return at(threshold)
+        states = {chosen: at(chosen) for chosen in sorted({*CURVE, *self.grid, threshold})}
+        there = reaching == THERE
+        found.curves[self.name] = [
+            (chosen, int(((states[chosen] == KEEPS) & there).sum())) for chosen in sorted({*CURVE, threshold})
+        ]
+        if self.grid:
+            found.grids[self.number] = np.stack([states[chosen] for chosen in self.grid])
+        return states[threshold]
 
     def _compared(self) -> Compared | None:
         if recorded_against(str(self.run)):
@@ -258,6 +280,8 @@ def _as_they_were(before: Recipe, judge: Judge, documents: _Documents, fates: In
     total = len(judge.steps)
     reached = np.full(len(fates), total, np.int64)
     reached[fates >= 0] = steps_of[fates[fates >= 0]]
+    # A document of unknown fate does reach the step that nobody knows of; what lies behind is open.
+    reached[fates < KEPT] = (-2 - fates[fates < KEPT]) % total
     found = []
     for number, step in enumerate(judge.steps):
         owner = next((name for name in depending if step.instance in (name, f"{name}_bucket")), None)
@@ -266,6 +290,7 @@ def _as_they_were(before: Recipe, judge: Judge, documents: _Documents, fates: In
         rules = [rule for rule in judge.rules if rule.step == number]
         if all(rule.threshold is None for rule in rules):
             continue
-        if (((documents.ended >= number) != (reached >= number)) | (fates < KEPT)).any():
+        open_still = (fates < KEPT) & (reached < number)
+        if (((documents.ended >= number) != (reached >= number)) | open_still).any():
             found.append(step.instance)
     return found

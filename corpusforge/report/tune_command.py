@@ -65,7 +65,7 @@ def command(
     if html is not None:
         from corpusforge.report.tune_page import write_page
 
-        write_page(run, found, html)
+        write_page(run, before, found, html)
     if as_json:
         typer.echo(json.dumps(plain_values(found), indent=2, sort_keys=True))
         return
@@ -220,7 +220,8 @@ def _curve_table(found: Tuning, number: int, points: list[tuple[int, int]]) -> T
 
 
 def _similarity_table(name: str, points: list[tuple[int, int]]) -> Table:
-    table = _table(f"Kept at {name}", "similarity", "documents")
+    # As wide as its title, which is a name and does not wrap well.
+    table = _table(f"Kept at {name}", "similarity".ljust(len(name) - 4), "documents")
     for at, kept in points:
         table.add_row(plain(numbers.measured(at, RATIO)), plain(numbers.integer(kept)))
     return table

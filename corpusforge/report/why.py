@@ -121,6 +121,11 @@ def thresholds_of(steps: Sequence[MapStep]) -> dict[str, list[tuple[str, str, An
                 for rule in step.rules
                 if rule.signal == name
             ] or [("", "", None, scale)]
+        # What makes a duplicate is no rule of its own: the step compares before it knows who is kept.
+        for name in step.replayed if "similarity" in scales else ():
+            found[f"{step.instance}.similarity"] = [
+                (name, "at_least", getattr(step.parameters, name), scales["similarity"])
+            ]
     return found
 
 
@@ -396,7 +401,7 @@ def _facts(fate: Fate) -> Iterator[tuple[str, str]]:
 
 
 def _readings_table(readings: Sequence[Reading]) -> Table:
-    """Signals by step; beside each one the rules that look at it."""
+    """Signals by step; beside each one the rules that look at it, without those that are switched off beside others."""
     table = Table(
         title="Signals", title_justify="left", title_style="bold", header_style="dim", box=SIMPLE_HEAD
     )
@@ -409,7 +414,8 @@ def _readings_table(readings: Sequence[Reading]) -> Table:
             step = reading.step
             table.add_row(plain(step, "bold"))
         name, value = f"  {reading.signal}", reading.shown
-        for limit in reading.limits or (None,):
+        on = [limit for limit in reading.limits if limit.threshold is not None]
+        for limit in on or reading.limits[:1] or (None,):
             decided = limit is not None and limit.decided
             words = numbers.drops_when(limit.comparison, limit.threshold) if limit is not None else ""
             words += f"  ← {limit.rule} dropped it" if limit is not None and decided else ""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from alike_runs import run_of
 from made_run import Run, gopher_batch, gopher_statistics, make_run
 
 
@@ -25,3 +27,9 @@ def run_parts() -> Run:
 def report(run_parts: Run) -> dict[str, Any]:
     """The report of that run."""
     return run_parts.report()
+
+
+@pytest.fixture(scope="session")
+def alike(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run with exact and near duplicates."""
+    return run_of(tmp_path_factory.mktemp("alike"), 0.75)

@@ -12,8 +12,11 @@ from typing import Any
 
 import pytest
 
+from corpusforge.recipe import load_text
 from corpusforge.report.html import render, script_hash
 from corpusforge.report.thresholds import State, bounds, sections
+from corpusforge.report.tune import tune
+from corpusforge.report.tune_page import write_page
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 Dump = Callable[[str, str], str]
@@ -58,10 +61,10 @@ def hidden(document: str, identifier: str) -> bool:
     return re.search(r"\shidden(=|\s|>)", tag[0]) is not None
 
 
-def moved(page: str, sliders: dict[str, int]) -> str:
+def moved(page: str, sliders: dict[str, int], where: str = '[data-name="{}"] input') -> str:
     """The page with a script that moves sliders, by the names of their rules, as a hand would; its policy allows it."""
     script = "".join(
-        f"var slider = document.querySelector('[data-name=\"{name}\"] input'); slider.value = {place}; "
+        f"var slider = document.querySelector('{where.format(name)}'); slider.value = {place}; "
         "slider.dispatchEvent(new Event('input'));"
         for name, place in sliders.items()
     )
@@ -181,3 +184,28 @@ def test_without_a_script_everything_is_shown(dump: Dump, report: dict[str, Any]
     document = dump(page, "")
     for identifier in ("funnel", "step-3", "thresholds", "timing", "ledger"):
         assert not hidden(document, identifier)
+
+
+def test_the_sliders_of_tune_count_what_tune_counts(dump: Dump, alike: Path, tmp_path: Path) -> None:
+    text = (alike / "recipe.yaml").read_text(encoding="utf-8")
+    before = load_text(text, "recipe.yaml")
+    target = tmp_path / "tune.html"
+    write_page(alike, before, tune(alike, before, before), target)
+    page = target.read_text(encoding="utf-8")
+    still = dump(page, "")
+    assert words(still, '<code id="settings"') == "nothing changed"
+    assert words(still, '<span class="kept" id="kept"') == words(still, '<span id="before"')
+    # Places are hundredths from 0.5 on.
+    for place, threshold in ((0, "0.5"), (40, "0.9")):
+        setting = f"minhash_dedup.threshold={threshold}"
+        told = tune(alike, before, load_text(text, "recipe.yaml", [setting]))
+        assert told.exact
+        assert told.kept != told.kept_before
+        sliders = {"minhash_dedup.threshold": place}
+        document = dump(moved(page, sliders, 'input[aria-label="{}"]'), "")
+        kept = f"{100 * told.kept / told.documents:.1f} %"
+        assert words(document, '<span class="kept" id="kept"') == kept
+        assert words(document, '<code id="settings"') == f"--set {setting}"
+        assert f"similarity at least {threshold}" in document
+        changes = told.newly_dropped + told.newly_kept
+        assert f"{changes} documents of the sample change sides" in document

@@ -2,70 +2,19 @@
 
 from __future__ import annotations
 
-import gzip
-import json
-import random
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from alike_runs import STEPS, run_of
 
 from corpusforge.errors import UsageError
 from corpusforge.recipe import load_text
 from corpusforge.report.replay import Judge, stored_tables
 from corpusforge.report.replay_across import Replayed, replay_run
 from corpusforge.report.tune import tune
-
-STEPS = """\
-name: alike
-shard_bytes: 4000
-batch_documents: 8
-partitions: 2
-sources: {c4: {}}
-steps:
-  - extract
-  - gopher_quality: {min_words: MIN, min_stop_words: null, min_alphabetic_word_ratio: MAX}
-  - exact_dedup
-  - minhash_dedup: {ngram: 2, bands: 16, rows: 2, threshold: THRESHOLD}
-"""
-WORDS = [f"{one}{two}" for one in ("harbour", "office", "window", "garden") for two in "abcdefgh"]
-
-
-def texts() -> list[str]:
-    """Families of alike texts of 40 to 75 words; some have numbers in place of words, some are copies."""
-    source = random.Random(5)
-    made: list[str] = []
-    for index in range(120):
-        words = source.choice(made).split() if made and index % 4 else source.choices(WORDS, k=60)
-        if index % 3:
-            for at in source.sample(range(len(words)), source.choice([1, 2, 5])):
-                words[at] = source.choice([*WORDS, str(index)])
-        if index % 7 == 0:
-            words = words[: source.randrange(40, 60)]
-        made.append(" ".join(words))
-    return made
-
-
-def run_of(folder: Path, threshold: float, min_words: int = 30, alphabetic: float = 0.5) -> Path:
-    inputs = folder / "input"
-    inputs.mkdir(parents=True)
-    made = texts()
-    for shard in range(2):
-        lines = [json.dumps({"text": text, "url": f"https://a.example/{at}"}) for at, text in enumerate(made)]
-        packed = gzip.compress("\n".join(lines[shard::2]).encode("utf-8"), mtime=0)
-        (inputs / f"part-{shard}.json.gz").write_bytes(packed)
-    steps = STEPS.replace("THRESHOLD", str(threshold)).replace("MIN", str(min_words))
-    recipe = load_text(steps.replace("MAX", str(alphabetic)), "alike.yaml")
-    recipe.run({"c4": [str(inputs)]}, folder / "run", workers=1)
-    return folder / "run"
-
-
-@pytest.fixture(scope="module")
-def alike(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run with exact and near duplicates."""
-    return run_of(tmp_path_factory.mktemp("alike"), 0.75)
 
 
 def replayed(run: Path, *settings: str, curves: Sequence[str] = ()) -> tuple[Replayed, dict[bytes, str]]:
@@ -131,6 +80,15 @@ def test_documents_that_arrive_are_unknown(alike: Path, tmp_path: Path) -> None:
     assert set(arrived) == {
         name for name, fate in outcomes(fewer).items() if fate == "gopher_quality.min_words"
     }
+
+
+def test_steps_before_the_one_that_nobody_knows_of_saw_what_they_saw(tmp_path: Path) -> None:
+    quality = next(line for line in STEPS.splitlines(keepends=True) if "gopher_quality" in line)
+    lines = "  - line_dedup: {unit: line, min_remaining_words: MIN}\n"
+    run = run_of(tmp_path, 0.5, 3, steps=STEPS.replace(quality, lines) + quality)
+    found, fates = replayed(run, "minhash_dedup.threshold=0.9")
+    assert "unknown: gopher_quality never saw it" in fates.values()
+    assert found.as_they_were == []
 
 
 def test_without_what_was_compared(alike: Path, tmp_path: Path) -> None:

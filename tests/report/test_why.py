@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 from rich.console import Console
 
+from corpusforge.dedup.minhash import MinhashDedup, MinhashParameters
 from corpusforge.document import document_id
 from corpusforge.errors import UsageError
 from corpusforge.report.why import Fate, print_fate, thresholds_of, why
@@ -203,6 +204,19 @@ def test_thresholds_come_from_the_steps_of_a_recipe() -> None:
         "again.words": [("min_words", "below", 7, 1)],
         "again.share": [("", "", None, RATIO)],
     }
+
+
+def test_the_similarity_of_a_duplicate_stands_beside_its_threshold(run: Path) -> None:
+    found = thresholds_of([MinhashDedup(MinhashParameters(threshold=0.8))])
+    assert found["minhash_dedup.similarity"] == [("threshold", "at_least", 0.8, RATIO)]
+    assert found["minhash_dedup.duplicate"] == [("duplicate", "is_true", True, 1)]
+
+
+def test_rules_that_are_off_are_told_only_where_no_other_is_on(run: Path) -> None:
+    off = ("longest", "above", None, 1)
+    thresholds = {**THRESHOLDS, "gopher.word_count": [*THRESHOLDS["gopher.word_count"], off]}
+    assert "switched off" not in shown(why(run, IDS[0].hex(), thresholds))
+    assert shown(why(run, IDS[0].hex(), {"gopher.word_count": [off, off]})).count("switched off") == 1
 
 
 def test_a_url_in_another_form(run: Path) -> None:
