@@ -27,13 +27,13 @@ def load_tokenizer(
     token of a tokenizer.json that has none of the known ones, or several; without `needs_end` it may stay open.
     Raises `UsageError` for other files, for a file that needs what is not given, and for what is given and not needed.
     """
-    start = data[:4096].lstrip()
-    if start.startswith(b"{"):
+    name = file_name_of(data)
+    if name == "tokenizer.json":
         from corpusforge.tokenize.huggingface import HuggingFaceTokenizer
 
         _unneeded("scheme", scheme, "a tokenizer.json")
         return HuggingFaceTokenizer(data, end_token, needs_end)
-    if _looks_like_ranks(start):
+    if name == "tokenizer.tiktoken":
         from corpusforge.tokenize.tiktoken_file import TiktokenTokenizer
 
         _unneeded("end_token", end_token, "a file of tiktoken's ranks")
@@ -48,6 +48,14 @@ def load_tokenizer(
     _unneeded("scheme", scheme, "a SentencePiece model")
     _unneeded("end_token", end_token, "a SentencePiece model")
     return Encoder(data)
+
+
+def file_name_of(data: bytes) -> str:
+    """Which of `FILE_NAMES` a tokenizer's file goes by, from its contents."""
+    start = data[:4096].lstrip()
+    if start.startswith(b"{"):
+        return "tokenizer.json"
+    return "tokenizer.tiktoken" if _looks_like_ranks(start) else "tokenizer.model"
 
 
 def _looks_like_ranks(start: bytes) -> bool:

@@ -78,6 +78,10 @@ def run(
     evaluate_every: Annotated[
         int | None, typer.Option(min=1, help="Steps between evaluations; default: a fifth of all.")
     ] = None,
+    verify: Annotated[
+        bool,
+        typer.Option("--verify/--no-verify", help="Compare the shards with their hashes, beside training."),
+    ] = True,
     as_json: AsJson = False,
 ) -> None:
     """Train a model on DATA; the same settings and data give the same model, also after interruptions."""
@@ -87,6 +91,7 @@ def run(
     from corpusforge.train.report import write_report
     from corpusforge.train.settings import override, parse_count
     from corpusforge.train.sizes import configuration
+    from corpusforge.train.verify import listed_files
 
     values = {**_read_recipe(recipe), **parse_options("--set", set or [], "setting=value")}
     rows = _usable(lambda: open_rows(data, context))
@@ -111,6 +116,7 @@ def run(
         checkpoint_every=checkpoint_every,
         live=not as_json,
         tensorboard=tensorboard,
+        verify=_usable(lambda: listed_files(data)) if verify else (),
         on_evaluate=None if pack is None else evaluation(pack, _tokenizer(data), steps),
         evaluate_every=None if pack is None else evaluate_every or -(-steps // 5),
     )
@@ -151,14 +157,11 @@ def _read_recipe(path: Path | None) -> dict[str, Any]:
 
 def _tokenizer(data: Path) -> dict[str, Any]:
     """What the manifest beside the shards says of their tokenizer; empty where there is none."""
-    for path in (data / "shards" / "manifest.json", data / "manifest.json", data.parent / "manifest.json"):
-        if not path.is_file():
-            continue
-        try:
-            return dict(json.loads(path.read_bytes())["tokenizer"])
-        except (ValueError, KeyError, TypeError):
-            continue
-    return {}
+    from corpusforge.train.verify import manifest_beside
+
+    _, manifest = manifest_beside(data)
+    found = manifest.get("tokenizer")
+    return dict(found) if isinstance(found, dict) else {}
 
 
 def _vocabulary_size(data: Path) -> int:
@@ -372,7 +375,9 @@ def export(
     folder: Annotated[Path, typer.Argument(help="Folder to write.")],
     begin: Annotated[int | None, typer.Option(help="Id of the token before documents, if any.")] = None,
     end: Annotated[int | None, typer.Option(help="Id of the token behind documents.")] = None,
-    tokenizer: Annotated[Path | None, typer.Option(help="SentencePiece model to lie beside it.")] = None,
+    tokenizer: Annotated[
+        Path | None, typer.Option(help="Tokenizer to lie beside it: any of the three kinds.")
+    ] = None,
 ) -> None:
     """Write a checkpoint as a LLaMA folder for Hugging Face transformers: config.json, model.safetensors."""
     _need_torch()

@@ -88,16 +88,16 @@ def open_rows(path: Path, context: int | None = None) -> RowReader:
     Document streams need a `context` (their rows have one token more). Raises `UsageError` where none of these
     is found, and `ValueError` for damaged files.
     """
-    for folder in (path / "shards" / "packed", path / "packed", path):
-        indexes = sorted(folder.glob(f"*/{INDEX_NAME}")) or sorted(folder.glob(INDEX_NAME))
-        if indexes:
-            return PackedRows([index.parent for index in indexes])
-    for folder in (path / "shards" / "documents", path / "documents", path):
-        pairs = sorted(folder.glob("*.idx"))
-        if pairs and context is None:
-            raise UsageError(f"{folder} holds document streams: their rows need a length (--context)")
-        if pairs and context is not None:
-            return DocumentStream([pair.with_suffix("") for pair in pairs], context + 1)
+    folders = mds_folders(path)
+    if folders:
+        return PackedRows(folders)
+    pairs = megatron_pairs(path)
+    if pairs:
+        if context is None:
+            raise UsageError(
+                f"{pairs[0].parent} holds document streams: their rows need a length (--context)"
+            )
+        return DocumentStream([pair.with_suffix("") for pair in pairs], context + 1)
     arrays = sorted(path.glob("*.npy"))
     if arrays:
         return TokenRows(_stacked(arrays))
@@ -105,6 +105,24 @@ def open_rows(path: Path, context: int | None = None) -> RowReader:
         f"{path} holds nothing to train on: a run directory with shards, a folder with MDS shards "
         f"({INDEX_NAME}), Megatron pairs (.idx and .bin), or rows of tokens (.npy)"
     )
+
+
+def mds_folders(path: Path) -> list[Path]:
+    """Folders of MDS shards of a run directory, its `shards`, or a folder with such, in order."""
+    for folder in (path / "shards" / "packed", path / "packed", path):
+        indexes = sorted(folder.glob(f"*/{INDEX_NAME}")) or sorted(folder.glob(INDEX_NAME))
+        if indexes:
+            return [index.parent for index in indexes]
+    return []
+
+
+def megatron_pairs(path: Path) -> list[Path]:
+    """The ``.idx`` files of Megatron pairs of a run directory, its `shards`, or a folder with such, in order."""
+    for folder in (path / "shards" / "documents", path / "documents", path):
+        pairs = sorted(folder.glob("*.idx"))
+        if pairs:
+            return pairs
+    return []
 
 
 def _stacked(paths: Sequence[Path]) -> npt.NDArray[Any]:

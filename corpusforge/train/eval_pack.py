@@ -21,10 +21,10 @@ import numpy as np
 import numpy.typing as npt
 
 from corpusforge.errors import UsageError
-from corpusforge.train.panel import Panel
 
 if TYPE_CHECKING:
     from corpusforge.tokenize.tokenizer import Tokenizer
+    from corpusforge.train.panel import Panel
     from corpusforge.train.tasks import Item, Task
 
 Int64 = npt.NDArray[np.int64]

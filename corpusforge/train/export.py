@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from torch import Tensor
 
 from corpusforge.atomic_file import AtomicFile, write_atomically
 from corpusforge.errors import UsageError
+from corpusforge.tokenize.loading import file_name_of
 from corpusforge.train.checkpoint import load_checkpoint
 from corpusforge.train.model import Llama, ModelConfig
 
@@ -91,16 +91,22 @@ def export(
 ) -> None:
     """Write a folder that ``LlamaForCausalLM.from_pretrained`` reads, weights in float32.
 
-    `begin` and `end` are the ids of the tokens around documents; `tokenizer` is a SentencePiece model to lie beside
-    it. Raises `UsageError` when the folder holds a model already.
+    `begin` and `end` are the ids of the tokens around documents; `tokenizer` is a file to lie beside it: a
+    SentencePiece model as ``tokenizer.model``, Hugging Face's as ``tokenizer.json``, tiktoken's ranks as
+    ``tokenizer.tiktoken``. Raises `UsageError` when the folder holds a model already, and for a tokenizer that cannot
+    be read.
     """
     if (folder / "model.safetensors").exists():
         raise UsageError(f"{folder} holds a model already")
+    try:
+        ids = None if tokenizer is None else tokenizer.read_bytes()
+    except OSError as error:
+        raise UsageError(f"{tokenizer} cannot be read: {error}") from error
     folder.mkdir(parents=True, exist_ok=True)
     names = public_names(model.config)
     weights = {names[name]: weight for name, weight in model.named_parameters()}
-    if tokenizer is not None:
-        shutil.copyfile(tokenizer, folder / "tokenizer.model")
+    if ids is not None:
+        write_atomically(folder / file_name_of(ids), ids)
     config = json.dumps(public_config(model.config, begin, end), indent=2) + "\n"
     write_atomically(folder / "config.json", config.encode())
     write_safetensors(folder / "model.safetensors", weights)

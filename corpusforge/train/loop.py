@@ -24,6 +24,7 @@ from corpusforge.train.records import TrainResult, TrainSettings
 from corpusforge.train.settings import CHOICES
 from corpusforge.train.speed import Speed, device_name, measure_peak
 from corpusforge.train.spikes import SkippedBatches, SpikeDetector
+from corpusforge.train.verify import Verification, listed_files
 
 __all__ = ["TrainResult", "TrainSettings", "train"]
 
@@ -80,6 +81,10 @@ class _Run:
         self.display = Display(self.steps, False)
         first = world.rank * self.share
         self.prefetcher = Prefetcher(self.batches, slice(first, first + self.share))
+        listed = settings.verify
+        if listed is None:
+            listed = listed_files(data) if isinstance(data, Path) else ()
+        self.verification = Verification(listed if world.first else ())
         if settings.output is not None:
             distance = training.rewind + 2 * training.spike_patience
             self.checkpoints = Checkpoints(settings.output / "checkpoints", distance)
@@ -115,6 +120,7 @@ class _Run:
     def close(self) -> None:
         """Let go of threads and files, whatever happened."""
         self.display.close()
+        self.verification.close()
         self.prefetcher.close()
         self.journal.close()
         if self.board is not None:
@@ -154,6 +160,8 @@ class _Run:
         self.evaluations = [dict(json.loads(text)) for text in state["evaluations"]]
 
     def _save(self) -> None:
+        if self.step:
+            self.verification.finish()
         if self.checkpoints is None:
             return
         state = self.parallel.state(self.optimizers)
@@ -205,6 +213,7 @@ class _Run:
             "settings": self._settings(),
             "fingerprint": self.reader.fingerprint,
             "rows": len(self.reader),
+            "files_hashed": self.verification.count,
             "initial_weights": self.initial_hash,
             "parameters": self.settings.model.parameters,
             "flops_per_token": self.settings.model.flops_per_token,
@@ -217,6 +226,7 @@ class _Run:
         }
 
     def _take_step(self) -> None:
+        self.verification.look()
         begin = perf_counter()
         waited = self.prefetcher.waited
         number = self.gaps.batch(self.step)

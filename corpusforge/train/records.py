@@ -10,6 +10,7 @@ from typing import Any
 from corpusforge.mix.loader import RowReader
 from corpusforge.train.model import Llama, ModelConfig
 from corpusforge.train.settings import TrainConfig
+from corpusforge.train.verify import ListedFile
 
 Evaluate = Callable[[Llama, int], dict[str, Any]]
 """(model in evaluation mode, steps so far) to plain values."""
@@ -38,6 +39,9 @@ class TrainSettings:
     """(model in evaluation mode, steps so far) to plain values for log and result; on every process"""
     stop_after: int | None = None
     """end after this step, with a checkpoint, as if interrupted"""
+    verify: tuple[ListedFile, ...] | None = None
+    """files of `data` that are hashed while training begins; a damaged one ends it before there is a checkpoint that
+    was trained on it. None: all that are listed with a hash, where `data` is a path"""
     measure: bool = True
     """measure the device's matrix product at the start"""
     live: bool = False

@@ -73,9 +73,45 @@ def test_a_checkpoint_becomes_its_model(tmp_path: Path) -> None:
     )
     model = load_model(newest_checkpoint(tmp_path / "run"))
     assert weights_hash(model) == weights_hash(result.model)
-    (tmp_path / "tokenizer.model").write_bytes(b"pieces")
-    export(model, tmp_path / "public", tokenizer=tmp_path / "tokenizer.model")
-    assert (tmp_path / "public" / "tokenizer.model").read_bytes() == b"pieces"
+    export(model, tmp_path / "public")
     assert json.loads((tmp_path / "public" / "config.json").read_text())["num_key_value_heads"] == 2
     with pytest.raises(UsageError, match="holds a model"):
         export(model, tmp_path / "public")
+
+
+@pytest.mark.parametrize(
+    ("data", "name"),
+    [
+        (b"\x0a\x0epieces", "tokenizer.model"),
+        (b' {"version": "1.0"}', "tokenizer.json"),
+        (b"IQ== 0\nIg== 1\n", "tokenizer.tiktoken"),
+    ],
+)
+def test_a_tokenizer_lies_beside_the_model_under_its_kinds_name(
+    data: bytes, name: str, tmp_path: Path
+) -> None:
+    (tmp_path / "some.file").write_bytes(data)
+    export(large(), tmp_path / "public", tokenizer=tmp_path / "some.file")
+    kept = {path.name for path in (tmp_path / "public").iterdir()}
+    assert kept == {"config.json", "model.safetensors", name}
+    assert (tmp_path / "public" / name).read_bytes() == data
+    with pytest.raises(UsageError, match="cannot be read"):
+        export(large(), tmp_path / "other", tokenizer=tmp_path / "none.json")
+
+
+def test_transformers_loads_the_tokenizer_json_beside_the_model(tmp_path: Path) -> None:
+    transformers = pytest.importorskip("transformers", reason="transformers is not installed")
+    tokenizers = pytest.importorskip("tokenizers", reason="tokenizers is not installed")
+    made = tokenizers.Tokenizer(tokenizers.models.BPE())
+    made.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
+    made.decoder = tokenizers.decoders.ByteLevel()
+    alphabet = tokenizers.pre_tokenizers.ByteLevel.alphabet()
+    trainer = tokenizers.trainers.BpeTrainer(
+        vocab_size=300, special_tokens=["<|endoftext|>"], initial_alphabet=alphabet, show_progress=False
+    )
+    made.train_from_iterator(["the cat and the hat"] * 9, trainer)
+    made.save(str(tmp_path / "mine"))
+    export(large(), tmp_path / "public", end=0, tokenizer=tmp_path / "mine")
+    theirs = transformers.AutoTokenizer.from_pretrained(str(tmp_path / "public"), local_files_only=True)
+    text = "The cat's hat, and 7 others"
+    assert theirs(text, add_special_tokens=False)["input_ids"] == made.encode(text).ids
