@@ -194,11 +194,12 @@ def run(
 
 def _run_here(loaded: Any, inputs: dict[str, list[str]], output: str, settings: dict[str, Any]) -> None:
     """Run in this process's name, with live progress, and say how it ended."""
-    from corpusforge.lean_imports import arrow_without_pandas
+    from corpusforge.lean_imports import arrow_without_pandas, workers_without_program
     from corpusforge.live import announce, conclude, interruptible
 
     if settings["engine"] == "local":
         arrow_without_pandas()
+        workers_without_program()
     with interruptible(err) as progress:
         summary = loaded.run(
             inputs,

@@ -1,4 +1,4 @@
-"""Importing large libraries without the larger ones that they take along where those happen to be installed."""
+"""Importing no more than is needed: large libraries without those that they take along, workers without the program."""
 
 from __future__ import annotations
 
@@ -53,3 +53,14 @@ def arrow_without_pandas() -> None:
         pa.array([])
     finally:
         sys.meta_path.remove(hidden)
+
+
+def workers_without_program() -> None:
+    """Processes that `multiprocessing` starts from now on do not import the module that is run as ``__main__``.
+
+    They would, by its name or file, for what was pickled from there: a tenth of a CPU second of the command line, of
+    which no worker has any use.
+    """
+    main = sys.modules["__main__"]
+    main.__spec__ = None
+    vars(main).pop("__file__", None)

@@ -16,8 +16,6 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import Any, BinaryIO
 
-import fsspec
-
 from corpusforge import retries
 from corpusforge.retries import ShortAnswerError
 
@@ -48,6 +46,8 @@ def filesystem(location: str, patient: bool = False) -> tuple[Any, str]:
 
     `patient`: with the client's own retries, for calls of many requests.
     """
+    import fsspec  # with asyncio, a tenth of a second that runs on local disks do not need
+
     protocol = protocol_of(location)
     options: dict[str, Any] = {}
     if protocol in ("s3", "s3a"):

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -66,3 +67,24 @@ def test_steps_of_others_keep_pandas() -> None:
         body = SimpleNamespace(steps=steps, sources=sources)
         plan = SimpleNamespace(stages=[SimpleNamespace(body=body), SimpleNamespace(body=SimpleNamespace())])
         assert _built_in(plan) is built_in  # type: ignore[arg-type]
+
+
+def test_workers_do_not_import_the_program(tmp_path: Path) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(
+        """
+import multiprocessing, os
+from corpusforge.lean_imports import workers_without_program
+print("imported")
+if __name__ == "__main__":
+    workers_without_program()
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["os"])
+    process = context.Process(target=os.getpid)
+    process.start()
+    process.join()
+    raise SystemExit(process.exitcode)
+"""
+    )
+    done = subprocess.run([sys.executable, str(program)], capture_output=True, text=True, timeout=300)
+    assert (done.stdout.split(), done.returncode) == (["imported"], 0), done.stderr
