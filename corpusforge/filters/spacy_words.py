@@ -1,9 +1,10 @@
 """English words as spaCy's rules split them, which is what datatrove counts.
 
 spaCy (Honnibal et al., https://spacy.io) splits each run of characters between white space by itself, so its
-tokenizer is asked once for each distinct run and the answers are kept; words of letters alone that are no special
-case of its own (contractions, abbreviations) are not asked about. Runs longer than `LONGEST` characters count as
-one word: the tokenizer takes affixes off one by one, which is quadratic.
+tokenizer is asked once for each distinct run and the answers are kept; about words of letters alone, with a comma or
+full stop behind them or not, it is asked only where they are special cases of its own (contractions, abbreviations).
+Runs longer than `LONGEST` characters count as one word: the tokenizer takes affixes off one by one, which is quadratic.
+Where spaCy sees an emoticon in marks with a space between ("= (") it may miss one that overlaps ("(=="); not so here.
 """
 
 from __future__ import annotations
@@ -19,22 +20,33 @@ import numpy.typing as npt
 
 from corpusforge.errors import MissingExtraError
 from corpusforge.filters import spacy_marks
+from corpusforge.kernels import split_runs
 from corpusforge.kernels.hash64 import hash_string
+from corpusforge.kernels.split_runs import (
+    BLANK,
+    ENDS_SENTENCE,
+    HAS_LETTER,
+    IS_PUNCTUATION,
+    ONLY_SYMBOLS,
+    UNKNOWN,
+)
 from corpusforge.lean_imports import absent
 from corpusforge.texts import Texts
 
+__all__ = ["HAS_LETTER", "ONLY_SYMBOLS", "SpacyWords", "Splitter", "count_sentences", "splitter"]
+
+Bytes = npt.NDArray[np.uint8]
+Int32 = npt.NDArray[np.int32]
 Int64 = npt.NDArray[np.int64]
+UInt64 = npt.NDArray[np.uint64]
 
 LONGEST = 1000
 KEPT = 200_000
 """Distinct runs whose split is remembered; then all are forgotten at once."""
 ASKED = 5000
 """Runs that spaCy is shown at a time."""
-
-HAS_LETTER, ONLY_SYMBOLS, ENDS_SENTENCE, IS_PUNCTUATION = 1, 2, 4, 8
-
-_Split = tuple[tuple[int, int, int, int], ...]
-"""Words of a run: (bytes, characters, kinds, hash) each; they fill the run, in order."""
+MARKS = ",.;:?!"
+"""Marks that spaCy takes off a lower-case letter as words of their own."""
 
 
 @dataclass(frozen=True)
@@ -49,9 +61,44 @@ class SpacyWords:
     offsets: Int64
     starts: Int64
     ends: Int64
-    characters: npt.NDArray[np.int32]
-    hashes: npt.NDArray[np.uint64]
-    kinds: npt.NDArray[np.uint8]
+    characters: Int32
+    hashes: UInt64
+    kinds: Bytes
+
+
+@dataclass(frozen=True)
+class _Splits:
+    """Words of runs: run p has the words ``firsts[p]:firsts[p + 1]`` (int64[p + 1]).
+
+    `begins` int32[w] counts bytes from where the run begins, `sizes` int32[w] are the words' bytes.
+    """
+
+    firsts: Int64
+    begins: Int32
+    sizes: Int32
+    characters: Int32
+    hashes: UInt64
+    kinds: Bytes
+
+    @classmethod
+    def none(cls) -> _Splits:
+        """No runs."""
+        empty = np.zeros(0, np.int32)
+        hashes, kinds = np.zeros(0, np.uint64), np.zeros(0, np.uint8)
+        return cls(np.zeros(1, np.int64), empty, empty, empty, hashes, kinds)
+
+    def and_also(self, others: Sequence[_Splits]) -> _Splits:
+        """These runs, and the others behind them."""
+        parts = [self, *others]
+        sizes = np.concatenate([np.diff(part.firsts) for part in parts])
+        return _Splits(
+            np.append(0, np.cumsum(sizes)),
+            np.concatenate([part.begins for part in parts]),
+            np.concatenate([part.sizes for part in parts]),
+            np.concatenate([part.characters for part in parts]),
+            np.concatenate([part.hashes for part in parts]),
+            np.concatenate([part.kinds for part in parts]),
+        )
 
 
 class Splitter:
@@ -65,110 +112,125 @@ class Splitter:
                 language: Any = spacy.blank("en")
         except ImportError as error:
             raise MissingExtraError(step, "pii") from error
+        # What a word looks like, its norm and the like are asked of every new word, and nobody here wants them.
+        language.vocab.lex_attr_getters = {}
         self._language = language
         self._tokenizer = language.tokenizer
-        self._special = frozenset(self._tokenizer.rules)
-        self._known: dict[int, _Split] = {}
+        special = sorted({hash_string(text) for text in self._tokenizer.rules})
+        self._special = split_runs.hash_set(np.array(special, np.uint64))
+        self._classes = split_runs.character_classes(spacy_marks.SYMBOLS, spacy_marks.SENTENCE_ENDS)
+        self._is_mark = np.zeros(128, np.uint8)
+        self._is_mark[[ord(mark) for mark in MARKS]] = 1
+        ascii_data, each = np.arange(128, dtype=np.uint8), np.arange(128)
+        self._mark_kinds = split_runs.describe_words(ascii_data, each, each + 1, self._classes)[2]
+        self._forget(0)
+
+    def __len__(self) -> int:
+        """Runs whose split is remembered."""
+        return len(self._known.firsts) - 1
+
+    def _forget(self, expected: int) -> None:
+        """Begin anew, with room for `KEPT` runs and for those that are expected."""
+        self._known = _Splits.none()
+        room = 1 << int(2 * max(KEPT, expected)).bit_length()
+        self._keys, self._places = np.zeros(room, np.uint64), np.zeros(room, np.int64)
 
     def split(self, texts: Texts) -> SpacyWords:
         """Split all texts."""
         runs = texts.words
-        distinct, places, which = np.unique(runs.hashes, return_index=True, return_inverse=True)
-        splits = self._splits(texts, distinct.tolist(), runs.starts[places], runs.ends[places])
-        sizes = np.array([len(split) for split in splits], np.int64)
-        flat = np.array([word for split in splits for word in split], np.uint64).reshape(-1, 4)
-        first = np.cumsum(sizes) - sizes
-        counts = sizes[which]
-        before = np.zeros(len(counts) + 1, np.int64)
-        np.cumsum(counts, out=before[1:])
-        taken = np.repeat(first[which] - before[:-1], counts) + np.arange(before[-1])
-        chosen = flat[taken]
-        lengths = chosen[:, 0].astype(np.int64)
-        behind = np.cumsum(lengths)
-        run_behind = np.append(0, behind)[before[:-1]]
-        ends = np.repeat(runs.starts - run_behind, counts) + behind
-        return _without_blanks(
-            SpacyWords(
-                offsets=before[runs.document_offsets],
-                starts=ends - lengths,
-                ends=ends,
-                characters=chosen[:, 1].astype(np.int32),
-                hashes=np.ascontiguousarray(chosen[:, 3]),
-                kinds=chosen[:, 2].astype(np.uint8),
-            )
-        )
-
-    def _splits(self, texts: Texts, hashes: Sequence[int], starts: Int64, ends: Int64) -> list[_Split]:
+        places = self._find(texts)
+        unknown = np.flatnonzero(places == UNKNOWN)
+        if len(unknown):
+            distinct = np.unique(runs.hashes[unknown])
+            if len(self) + len(distinct) > KEPT:
+                self._forget(len(runs.starts))
+                places = self._find(texts)
+                unknown = np.flatnonzero(places == UNKNOWN)
+            self._learn(texts, unknown)
+            places = self._find(texts)
         known = self._known
-        if len(known) + len(hashes) > KEPT:
-            known.clear()
-        asked: dict[int, str] = {}
-        for key, start, end in zip(hashes, starts.tolist(), ends.tolist()):
-            if key not in known:
-                run = texts.data[start:end].tobytes().decode("utf-8", "replace")
-                if len(run) > LONGEST or (run.isalpha() and run not in self._special):
-                    known[key] = (_word(run, False),)
-                else:
-                    asked[key] = run
-        keys = list(asked)
-        for begin in range(0, len(keys), ASKED):
-            some = keys[begin : begin + ASKED]
-            known.update(zip(some, self._ask([asked[key] for key in some])))
-        return [known[key] for key in hashes]
+        offsets, *words = split_runs.write_words(
+            texts.data,
+            runs.starts,
+            runs.ends,
+            runs.hashes,
+            places,
+            self._mark_kinds,
+            known.firsts,
+            known.begins,
+            known.sizes,
+            known.characters,
+            known.hashes,
+            known.kinds,
+        )
+        return SpacyWords(offsets[runs.document_offsets], *words)
 
-    def _ask(self, runs: Sequence[str]) -> list[_Split]:
-        """Let spaCy split runs, all together; one by one where it stumbles over one of them."""
-        text = " ".join(runs)
+    def _find(self, texts: Texts) -> Int64:
+        """Place of each run's split."""
+        runs = texts.words
+        found = split_runs.find_splits(
+            texts.data,
+            runs.starts,
+            runs.ends,
+            runs.hashes,
+            self._classes,
+            self._is_mark,
+            self._special,
+            self._keys,
+            self._places,
+        )
+        return np.asarray(found)
+
+    def _learn(self, texts: Texts, unknown: Int64) -> None:
+        """Have spaCy split runs of the texts, each distinct one once, and remember how."""
+        runs = texts.words
+        hashes, chosen = np.unique(runs.hashes[unknown], return_index=True)
+        chosen = unknown[chosen]
+        spans = zip(runs.starts[chosen].tolist(), runs.ends[chosen].tolist())
+        strings = [texts.data[start:end].tobytes().decode("utf-8", "replace") for start, end in spans]
+        learned = [self._ask(strings[begin : begin + ASKED]) for begin in range(0, len(strings), ASKED)]
+        split_runs.remember(self._keys, self._places, hashes, np.arange(len(hashes)) + len(self))
+        self._known = self._known.and_also(learned)
+
+    def _ask(self, runs: Sequence[str]) -> _Splits:
+        """Let spaCy split runs, all together; halves of them where it stumbles over one."""
+        asked = [run for run in runs if len(run) <= LONGEST]
+        if len(runs) == 1 and not asked:
+            return self._described(runs[0], np.zeros(1, np.int64), np.array([len(runs[0])]), runs)
         zone = self._language.memory_zone() if hasattr(self._language, "memory_zone") else nullcontext()
-        with zone:
-            try:
-                tokens = [(token.idx, token.text, bool(token.is_punct)) for token in self._tokenizer(text)]
-            except Exception:
-                # It raises on words that are names of its own symbols ("IS_ALPHA"): such a run is one word.
-                if len(runs) == 1:
-                    return [(_word(runs[0], False),)]
-                return [split for run in runs for split in self._ask([run])]
-        splits: list[_Split] = []
-        at = begin = 0
-        for run in runs:
-            words = []
-            while at < len(tokens) and tokens[at][0] < begin + len(run):
-                words.append(_word(tokens[at][1], tokens[at][2]))
-                at += 1
-            splits.append(tuple(words))
-            begin += len(run) + 1
-        return splits
+        if len(asked) == len(runs):
+            # Of single spaces spaCy makes no words, so that it would see its emoticons across them: ": )".
+            text = "\n".join(runs)
+            with zone:
+                try:
+                    tokens = self._tokenizer(text).to_array(["IDX", "LENGTH"]).astype(np.int64)
+                    return self._described(text, tokens[:, 0], tokens.sum(axis=1), runs)
+                except Exception:
+                    # It raises on words that are names of its own symbols ("IS_ALPHA"): such a run is one word.
+                    if len(runs) == 1:
+                        return self._described(text, np.zeros(1, np.int64), np.array([len(text)]), runs)
+        middle = len(runs) // 2
+        return self._ask(runs[:middle]).and_also([self._ask(runs[middle:])])
 
-
-def _word(text: str, is_punctuation: bool) -> tuple[int, int, int, int]:
-    kinds = HAS_LETTER if any(map(str.isalpha, text)) else 0
-    if not set(text) - spacy_marks.SYMBOLS:
-        kinds |= ONLY_SYMBOLS
-    if text in spacy_marks.SENTENCE_ENDS:
-        kinds |= ENDS_SENTENCE
-    if is_punctuation:
-        kinds |= IS_PUNCTUATION
-    return len(text.encode("utf-8")), len(text), kinds if text.strip() else _BLANK, hash_string(text)
-
-
-_BLANK = 128
-"""Kind of a word of nothing but white space: information separators, which Unicode does not call so."""
-
-
-def _without_blanks(words: SpacyWords) -> SpacyWords:
-    kept = words.kinds != _BLANK
-    if kept.all():
-        return words
-    before = np.zeros(len(kept) + 1, np.int64)
-    np.cumsum(kept, out=before[1:])
-    return SpacyWords(
-        before[words.offsets],
-        words.starts[kept],
-        words.ends[kept],
-        words.characters[kept],
-        words.hashes[kept],
-        words.kinds[kept],
-    )
+    def _described(self, text: str, starts: Int64, ends: Int64, runs: Sequence[str]) -> _Splits:
+        """Splits of runs out of the words of a text, int64[w] in characters, that holds them on a line each."""
+        data = np.frombuffer(text.encode("utf-8"), np.uint8)
+        at_byte = np.append(np.flatnonzero((data & 0xC0) != 0x80), len(data))
+        begins = np.cumsum([0, *(len(run) + 1 for run in runs)])
+        of_run = np.searchsorted(begins, starts, "right") - 1
+        described = split_runs.describe_words(data, at_byte[starts], at_byte[ends], self._classes)
+        # Line feeds, and information separators, which part no runs and are white space to spaCy.
+        kept = described[2] != BLANK
+        firsts = np.append(0, np.cumsum(np.bincount(of_run[kept], minlength=len(runs))))
+        starts, ends, of_run = starts[kept], ends[kept], of_run[kept]
+        return _Splits(
+            firsts,
+            (at_byte[starts] - at_byte[begins[of_run]]).astype(np.int32),
+            (at_byte[ends] - at_byte[starts]).astype(np.int32),
+            described[0][kept],
+            described[1][kept],
+            described[2][kept],
+        )
 
 
 def count_sentences(words: SpacyWords, data: npt.NDArray[np.uint8]) -> Int64:

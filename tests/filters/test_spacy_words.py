@@ -12,6 +12,7 @@ from corpusforge.filters import spacy_marks
 from corpusforge.filters.spacy_words import (
     HAS_LETTER,
     LONGEST,
+    MARKS,
     ONLY_SYMBOLS,
     Splitter,
     count_sentences,
@@ -62,6 +63,26 @@ def test_sentences_are_those_of_the_sentencizer(english: Any, text: str) -> None
     assert count_sentences(splitter("test").split(columns), columns.data).tolist() == [expected, 2]
 
 
+def test_special_cases_with_marks_are_split_as_spacy_does(english: Any) -> None:
+    runs = sorted(rule for rule in english.tokenizer.rules if rule.strip() and not set(rule) & set(" \n\t"))
+    runs += [rule + mark for rule in runs for mark in MARKS] + [f"({rule}" for rule in runs]
+    expected = [[token.text for token in english.tokenizer(run)] for run in runs]
+    assert words_of(runs) == expected
+
+
+@given(st.lists(st.from_regex(r"[^\W\d_]{1,6}[,.;:?!]?", fullmatch=True), max_size=20))
+def test_letters_with_a_mark_are_split_as_spacy_does(english: Any, runs: list[str]) -> None:
+    assert words_of(runs) == [[token.text for token in english.tokenizer(run)] for run in runs]
+
+
+def test_a_run_is_split_alike_whatever_it_is_asked_about_with() -> None:
+    """spaCy finds emoticons across a single space, too, and of two that overlap takes the first: "= (" and "(="."""
+    alone, together = Splitter("test")._ask(["(=="]), Splitter("test")._ask(["=", "(=="])
+    assert alone.sizes.tolist() == [2, 1]
+    assert together.sizes.tolist() == [1, 2, 1]
+    assert together.firsts.tolist() == [0, 1, 3]
+
+
 def test_kinds_of_words() -> None:
     columns = Texts.from_strings(["Stop! 12 (x) ..."])
     words = splitter("test").split(columns)
@@ -85,4 +106,4 @@ def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     for index in range(20):
         words = small.split(Texts.from_strings([f"a{index}, b{index}. c{index}!"]))
         assert len(words.starts) == 6
-    assert len(small._known) <= 5
+    assert len(small) <= 5
