@@ -79,6 +79,8 @@ class BenchSettings:
     """Panel file or folder; None: documents held out of the corpora themselves."""
     tasks: Path | None = None
     """Folder of zero-shot evaluation sets, or None."""
+    items: int | None = None
+    """Items of each task at most; None: all."""
     tokenizer: Path | None = None
     """SentencePiece model, tokenizer.json or tiktoken's ranks; None: one is trained on equal parts of all corpora."""
     scheme: str | None = None
@@ -210,7 +212,7 @@ class _Preparation:
         # What is wrong with settings and files is told before corpora are read and a tokenizer is trained.
         configured(settings, settings.dial.vocabulary)
         self.panel = None if settings.panel is None else read_panel(settings.panel)
-        self.tasks = [] if settings.tasks is None else read_tasks(settings.tasks)
+        self.tasks = [] if settings.tasks is None else read_tasks(settings.tasks, settings.items)
 
     def make(self, described: Mapping[str, Any]) -> dict[str, Any]:
         self.progress("reading the corpora")

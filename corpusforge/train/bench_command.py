@@ -16,6 +16,9 @@ EndToken = Annotated[
     str | None, typer.Option(help="Of a tokenizer.json that leaves open which token ends a document.")
 ]
 HELP_TOKENIZER = "A SentencePiece model, a tokenizer.json, or tiktoken's ranks"
+Items = Annotated[
+    int | None, typer.Option(min=1, help="Items of each task at most, those of least hash; default: all.")
+]
 HELP_CORPORA = "RUN, RUN:kept, RUN:dropped, RUN:raw, or a folder or file of .parquet or .jsonl (.gz, .zst)."
 
 
@@ -26,6 +29,7 @@ def eval_pack(
         Path | None, typer.Option(help="Panel (.jsonl with domain and text) or folder of texts.")
     ] = None,
     tasks: Annotated[Path | None, typer.Option(help="Folder of zero-shot evaluation sets.")] = None,
+    items: Items = None,
     prefix: Annotated[
         int | None, typer.Option(min=0, help="Token before every text; default: the end token.")
     ] = None,
@@ -42,7 +46,7 @@ def eval_pack(
     if panel is None and tasks is None:
         raise UsageError("nothing to encode: give --panel, --tasks or both")
     texts = Panel(()) if panel is None else read_panel(panel)
-    sets = [] if tasks is None else read_tasks(tasks)
+    sets = [] if tasks is None else read_tasks(tasks, items)
     encoder = load_tokenizer(
         _existing(tokenizer).read_bytes(), scheme_named(scheme), end_token, needs_end=prefix is None
     )
@@ -70,6 +74,7 @@ def bench(
         Path | None, typer.Option(help="Held-out texts: .jsonl with domain and text, or a folder of texts.")
     ] = None,
     tasks: Annotated[Path | None, typer.Option(help="Folder of zero-shot evaluation sets.")] = None,
+    items: Items = None,
     tokenizer: Annotated[
         Path | None, typer.Option(help=f"{HELP_TOKENIZER}; default: trained on all corpora alike.")
     ] = None,
@@ -128,6 +133,7 @@ def bench(
         "seeds": seeds,
         "panel": None if panel is None else _existing(panel),
         "tasks": None if tasks is None else _existing(tasks),
+        "items": items,
         "tokenizer": None if tokenizer is None else _existing(tokenizer),
         "scheme": scheme,
         "end_token": end_token,

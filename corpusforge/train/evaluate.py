@@ -31,7 +31,7 @@ class PanelScore:
 def panel_score(model: Llama, pack: EvaluationPack) -> PanelScore:
     """Score the panel. Every token is predicted once, the first from the prefix token; no end token is scored."""
     requests, owners = rolling(pack.panel_tokens, pack.panel_offsets, pack.prefix_id, model.config.context)
-    scores = score(model, requests)
+    scores = score(model, requests, np.zeros(len(owners), np.bool_))
     bits = -np.bincount(owners, scores.log_likelihood, len(pack.panel_bytes)) / math.log(2)
     by_domain = {}
     for number, domain in enumerate(pack.domains):
@@ -63,7 +63,9 @@ def item_scores(model: Llama, pack: EvaluationPack) -> ItemScores:
     unfit = (pack.scored > model.config.context) | (pack.scored == 0)
     skipped = np.array([bool(unfit[begin:end].any()) for begin, end in zip(first, last)], np.bool_)
     scored = np.where(np.repeat(skipped, last - first), 0, pack.scored)
-    scores = score(model, Requests(pack.tokens, pack.offsets, scored))
+    # Whether all tokens are the likeliest matters where there is nothing to choose from.
+    single = np.repeat(last - first == 1, last - first)
+    scores = score(model, Requests(pack.tokens, pack.offsets, scored), single)
     # Compared as float32, so that equal choices tie whatever batch they were scored in.
     sums = scores.log_likelihood.astype(np.float32)
     per_character = (sums / np.maximum(pack.choice_characters, 1)).astype(np.float32)

@@ -15,9 +15,10 @@ from corpusforge.train.model import Llama
 Int64 = npt.NDArray[np.int64]
 UInt32 = npt.NDArray[np.uint32]
 Float64 = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
 
-LOGITS = 1 << 24
-"""Logits that exist at a time: 64 MiB in float32."""
+LOGITS = {"cpu": 1 << 20, "cuda": 1 << 24}
+"""Logits that exist at a time: 64 MiB in float32 on a GPU, and on a CPU no more than its caches hold."""
 
 BATCH_TOKENS = {"cpu": 4096, "cuda": 65536}
 """Tokens of a forward pass, padding included."""
@@ -34,10 +35,13 @@ class Requests:
 
 @dataclass(frozen=True)
 class Scores:
-    """Of each request the sum of log-probabilities in nats, and whether every token was the likeliest."""
+    """Of each request the sum of log-probabilities in nats, and whether every token was the likeliest.
+
+    The latter is false where it was not asked for.
+    """
 
     log_likelihood: Float64
-    greedy: npt.NDArray[np.bool_]
+    greedy: Mask
 
 
 def rolling(tokens: UInt32, offsets: Int64, prefix: int, context: int) -> tuple[Requests, Int64]:
@@ -63,25 +67,29 @@ def rolling(tokens: UInt32, offsets: Int64, prefix: int, context: int) -> tuple[
     return Requests(joined, np.cumsum(lengths), np.array(scored, np.int64)), np.array(owners, np.int64)
 
 
-def score(model: Llama, requests: Requests) -> Scores:
+def score(model: Llama, requests: Requests, greedy: Mask | None = None) -> Scores:
     """Score all requests; those longer than the context lose tokens on the left.
 
-    Raises `ValueError` for a request that scores more tokens than the context has.
+    `greedy` bool[requests] says of which it is asked whether every token was the likeliest (None: of all). Raises
+    `ValueError` for a request that scores more tokens than the context has.
     """
     context = model.config.context
     count = len(requests.scored)
     if count and int(requests.scored.max()) > context:
         raise ValueError(f"a request scores {int(requests.scored.max())} tokens with a context of {context}")
     log_likelihood = np.zeros(count)
-    greedy = np.ones(count, np.bool_)
+    asked = np.ones(count, np.bool_) if greedy is None else greedy
+    likeliest = asked.copy()
     device = next(model.parameters()).device
     training = model.training
     model.eval()
     with torch.no_grad(), torch.autocast(device.type, enabled=False):
         for rows in _batches(requests, context, BATCH_TOKENS.get(device.type, 4096)):
-            log_likelihood[rows], greedy[rows] = _score_batch(model, requests, rows, context, device)
+            sums, misses = _score_batch(model, requests, rows, asked[rows], device)
+            log_likelihood[rows] = sums
+            likeliest[rows] &= misses == 0
     model.train(training)
-    return Scores(log_likelihood, greedy)
+    return Scores(log_likelihood, likeliest)
 
 
 def _batches(requests: Requests, context: int, limit: int) -> Iterator[Int64]:
@@ -97,10 +105,11 @@ def _batches(requests: Requests, context: int, limit: int) -> Iterator[Int64]:
 
 
 def _score_batch(
-    model: Llama, requests: Requests, rows: Int64, context: int, device: torch.device
-) -> tuple[Float64, npt.NDArray[np.bool_]]:
+    model: Llama, requests: Requests, rows: Int64, asked: Mask, device: torch.device
+) -> tuple[Float64, Float64]:
+    """Of each row the sum of log-probabilities, and how many tokens were not the likeliest, where asked."""
     ends = requests.offsets[rows + 1]
-    starts = np.maximum(requests.offsets[rows], ends - context - 1)
+    starts = np.maximum(requests.offsets[rows], ends - model.config.context - 1)
     width = int((ends - starts).max())
     tokens = np.zeros((len(rows), width), np.int64)
     for row, (start, end) in enumerate(zip(starts.tolist(), ends.tolist())):
@@ -115,22 +124,26 @@ def _score_batch(
     states = model.hidden(inputs).reshape(-1, model.config.width)
     wanted = states[torch.from_numpy(owners * (width - 1) + places).to(device)]
     targets = torch.from_numpy(tokens[owners, places + 1]).to(device)
-    chances, likeliest = _log_probabilities(model, wanted, targets)
-    sums = np.bincount(owners, chances, len(rows))
-    hits = np.bincount(owners, likeliest, len(rows))
-    return sums.astype(np.float64), hits == scored
+    chances, missed = _log_probabilities(model, wanted, targets, asked[owners])
+    sums = np.bincount(owners, chances, len(rows)).astype(np.float64)
+    return sums, np.bincount(owners, missed, len(rows)).astype(np.float64)
 
 
 def _log_probabilities(
-    model: Llama, states: torch.Tensor, targets: torch.Tensor
-) -> tuple[Float64, npt.NDArray[np.bool_]]:
-    """Log-probability of each target and whether it is the likeliest, without all logits at once."""
-    step = max(1, LOGITS // model.config.vocabulary_size)
-    chances, likeliest = [], []
+    model: Llama, states: torch.Tensor, targets: torch.Tensor, asked: Mask
+) -> tuple[Float64, Mask]:
+    """Log-probability of each target and, where asked, whether another one is likelier; not all logits at once."""
+    step = max(1, LOGITS.get(states.device.type, LOGITS["cpu"]) // model.config.vocabulary_size)
+    chances = np.empty(len(targets))
+    missed = np.zeros(len(targets), np.bool_)
     for begin in range(0, len(targets), step):
-        logits = functional.linear(states[begin : begin + step], model.head_weight).float()
-        some = targets[begin : begin + step]
-        log_probabilities = functional.log_softmax(logits, dim=-1)
-        chances.append(log_probabilities.gather(-1, some[:, None])[:, 0].double().cpu().numpy())
-        likeliest.append((logits.argmax(-1) == some).cpu().numpy())
-    return np.concatenate(chances), np.concatenate(likeliest)
+        some = slice(begin, begin + step)
+        logits = functional.linear(states[some], model.head_weight).float()
+        chances[some] = (
+            functional.log_softmax(logits, dim=-1).gather(-1, targets[some, None])[:, 0].cpu().numpy()
+        )
+        among = np.flatnonzero(asked[some])
+        if len(among):
+            best = logits[torch.from_numpy(among).to(logits.device)].argmax(-1).cpu().numpy()
+            missed[begin + among] = best != targets[some].cpu().numpy()[among]
+    return chances, missed

@@ -7,6 +7,7 @@ llm-foundry's `local_data` (`query`, `choices`, `gold`).
 
 from __future__ import annotations
 
+import hashlib
 import io
 import re
 import zipfile
@@ -47,8 +48,10 @@ class _LayoutError(Exception):
     """A row that has none of a task's layouts."""
 
 
-def read_tasks(folder: Path) -> list[Task]:
+def read_tasks(folder: Path, count: int | None = None) -> list[Task]:
     """Tasks of a folder (or of one file), found by their files' names, in order of the names of tasks.
+
+    Of each task all items, or those `count` that `drawn` takes.
 
     Known are blimp (a .zip or folder of .jsonl files), lambada, arc_easy, piqa, winogrande and hellaswag
     (.jsonl, also .gz and .zst). PIQA's own files need the labels beside them (`valid-labels.lst` beside
@@ -71,7 +74,23 @@ def read_tasks(folder: Path) -> list[Task]:
     doubled = {task.name for task in tasks if sum(other.name == task.name for other in tasks) > 1}
     if doubled:
         raise UsageError(f"{folder} holds more than one file for {', '.join(sorted(doubled))}")
+    tasks = [task if count is None else drawn(task, count) for task in tasks]
     return sorted(tasks, key=lambda task: task.name)
+
+
+def drawn(task: Task, count: int) -> Task:
+    """At most `count` items of a task, or one of each group if there are more groups, in their order.
+
+    They are those of least hash, so the same ones whatever else the file holds; groups (BLiMP's paradigms) give as many
+    each as there is room for.
+    """
+    groups: dict[str, list[tuple[bytes, int]]] = {}
+    for number, item in enumerate(task.items):
+        digest = hashlib.blake2b(repr((item.requests, item.choices)).encode(), digest_size=16).digest()
+        groups.setdefault(item.group, []).append((digest, number))
+    each = max(1, count // len(groups))
+    chosen = sorted(number for members in groups.values() for _, number in sorted(members)[:each])
+    return Task(task.name, tuple(task.items[number] for number in chosen))
 
 
 def task_name(path: Path) -> str | None:

@@ -14,6 +14,7 @@ torch = pytest.importorskip("torch", reason="the extra `train` (torch) is not in
 from harness_golden import weights  # noqa: E402
 
 from corpusforge.tokenize.encoder import Encoder  # noqa: E402
+from corpusforge.train import scoring  # noqa: E402
 from corpusforge.train.eval_pack import EvaluationPack, load_pack, make_pack  # noqa: E402
 from corpusforge.train.evaluate import credit, evaluate, item_scores, panel_score, task_results  # noqa: E402
 from corpusforge.train.model import Llama, ModelConfig  # noqa: E402
@@ -190,3 +191,17 @@ def test_greedy_means_that_every_token_is_the_likeliest(model: Llama) -> None:
     wrong[-2] = (wrong[-2] + 1) % model.config.vocabulary_size
     requests = Requests(np.concatenate([right, wrong]), np.array([0, 7, 14]), np.array([3, 3]))
     assert score(model, requests).greedy.tolist() == [True, False]
+    only_second = score(model, requests, np.array([False, True]))
+    assert only_second.greedy.tolist() == [False, False]
+    assert only_second.log_likelihood.tolist() == score(model, requests).log_likelihood.tolist()
+
+
+def test_how_many_logits_exist_at_a_time_changes_nothing(
+    model: Llama, pack: EvaluationPack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    requests = Requests(pack.tokens, pack.offsets, np.minimum(pack.scored, model.config.context))
+    whole = score(model, requests)
+    monkeypatch.setattr(scoring, "LOGITS", {"cpu": 3 * model.config.vocabulary_size})
+    pieces = score(model, requests)
+    assert pieces.greedy.tolist() == whole.greedy.tolist()
+    assert np.abs(pieces.log_likelihood - whole.log_likelihood).max() < 1e-4

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from corpusforge.errors import UsageError
-from corpusforge.train.tasks import Item, read_tasks, task_name
+from corpusforge.train.tasks import Item, Task, drawn, read_tasks, task_name
 
 ARC = Item(
     "",
@@ -194,3 +194,37 @@ def test_real_sets(shared_data: Path) -> None:
     }
     assert len({item.group for item in tasks["blimp"].items}) == 34
     assert all(context.endswith("\nAnswer:") for item in tasks["piqa"].items for context, _ in item.requests)
+
+
+def task_of(groups: dict[str, int]) -> Task:
+    items = [
+        Item(group, (("", f" {group} {number}"),), (f"{group} {number}",), 0)
+        for group, count in groups.items()
+        for number in range(count)
+    ]
+    return Task("some", tuple(items))
+
+
+def test_a_few_items_are_the_same_ones_whatever_else_is_there() -> None:
+    task = task_of({"": 40})
+    few = drawn(task, 10)
+    assert len(few.items) == 10
+    assert [item for item in task.items if item in few.items] == list(few.items)
+    assert set(drawn(task, 5).items) <= set(few.items)
+    rest = Task("some", tuple(item for number, item in enumerate(task.items) if number % 2))
+    assert set(few.items) & set(rest.items) <= set(drawn(rest, 10).items)
+    assert drawn(task, 100) == task
+
+
+def test_every_group_gives_as_many_items() -> None:
+    task = task_of({"a": 5, "b": 50, "c": 50})
+    counts = [sum(item.group == group for item in drawn(task, 30).items) for group in "abc"]
+    assert counts == [5, 10, 10]
+    assert len(drawn(task, 1).items) == 3
+
+
+def test_fewer_items_of_every_file(tmp_path: Path) -> None:
+    rows = [{"goal": f"Question {number}", "sol1": "a", "sol2": "b", "label": 0} for number in range(9)]
+    (tmp_path / "piqa.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (found,) = read_tasks(tmp_path, 4)
+    assert len(found.items) == 4
