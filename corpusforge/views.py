@@ -59,6 +59,10 @@ class Views:
             )
         return self._texts[name]
 
+    def layer(self, name: str) -> Edits:
+        """All edits up to a view, in coordinates of the base. Raises `KeyError` for a view that is not there."""
+        return Edits.empty() if name == "extract" else dict(self._layers)[name]
+
     @property
     def edits(self) -> Edits:
         """All edits of the last layer, in coordinates of the base."""

@@ -169,6 +169,11 @@ class Decontaminate(MapStep):
             self._common = np.zeros(len(self._index.hashes), np.bool_)
             self._common[context.values[f"{self.instance}.common"]] = True
 
+    @property
+    def index_size(self) -> int:
+        """Distinct n-grams of the index that is open; 0 without one."""
+        return 0 if self._index is None else len(self._index.hashes)
+
     def measure(self, rows: LiveRows) -> Measured:
         """Count matches; with the actions `span` and `pieces` also give the edits that remove them."""
         parameters: DecontaminateParameters = self.parameters

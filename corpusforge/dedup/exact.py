@@ -14,9 +14,10 @@ from corpusforge.dedup.groups import Columns, batch_of
 from corpusforge.dedup.keepers import FirstOfKey
 from corpusforge.dedup.normalize import Normalization, normalized, normalized_spans
 from corpusforge.dedup.priority import PRIORITY, PRIORITY_FIELDS, binary_halves, priority_columns
+from corpusforge.dedup.sampling import SampledEmitter
 from corpusforge.dedup.scopes import DumpParameters, dump_scopes
 from corpusforge.kernels.mixing import mix64_array
-from corpusforge.operations import Emitter, ExchangeSpec
+from corpusforge.operations import ExchangeSpec
 from corpusforge.step import LiveRows, MapStep, Measured, Rule, Signal
 from corpusforge.texts import Texts
 
@@ -63,7 +64,7 @@ def _values(texts: Texts, normalization: Normalization) -> Iterator[bytes | memo
         yield from (normalized(texts.bytes_of(index), normalization) for index in range(len(texts)))
 
 
-class KeyEmitter(Emitter):
+class KeyEmitter(SampledEmitter):
     """Sends (128-bit key, priority, address) of each document that has a key."""
 
     def __init__(self, parameters: ExactParameters, name: str) -> None:
@@ -91,7 +92,9 @@ class KeyEmitter(Emitter):
         # A url_key is a hash already, but made elsewhere; mixing costs nothing and keeps partitions even.
         columns: Columns = {"key": mix64_array(high), "key_low": low, "address": rows.addresses}
         columns |= priority_columns(rows, self.parameters)
-        return batch_of(self.output.schema, columns, np.asarray(keys.is_valid()))
+        valid = np.asarray(keys.is_valid())
+        self._sample.add_holders(columns["key"][valid], columns["address"][valid])
+        return batch_of(self.output.schema, columns, valid)
 
 
 class ExactDedup(MapStep):

@@ -24,6 +24,7 @@ from corpusforge.dedup.groups import Columns, GroupHeads, batch_of, columns_of, 
 from corpusforge.dedup.keepers import FirstOfKey
 from corpusforge.dedup.normalize import Normalization
 from corpusforge.dedup.priority import PRIORITY, PRIORITY_FIELDS, priority_columns
+from corpusforge.dedup.sampling import SampledEmitter
 from corpusforge.dedup.scopes import DumpParameters, Scopes, domain_scopes, dump_scopes
 from corpusforge.dedup.units import (
     Pieces,
@@ -39,7 +40,7 @@ from corpusforge.edits import Edits
 from corpusforge.kernels.edits import apply_edits
 from corpusforge.kernels.sentences import count_sentences
 from corpusforge.kernels.unit_values import count_spaced_words
-from corpusforge.operations import Emitter, ExchangeSpec, Reducer
+from corpusforge.operations import ExchangeSpec, Reducer
 from corpusforge.step import LiveRows, MapStep, Measured, Rule, Signal, StepParameters
 from corpusforge.texts import Texts
 
@@ -100,7 +101,7 @@ def document_runs(rows: LiveRows, parameters: LineParameters) -> tuple[Pieces, R
     return pieces, runs_of(rows.texts, pieces, scopes, parameters.normalization, *least, parameters.span)
 
 
-class UnitEmitter(Emitter):
+class UnitEmitter(SampledEmitter):
     """Sends (key, priority, address) of each distinct unit of each document."""
 
     def __init__(self, parameters: LineParameters, name: str) -> None:
@@ -120,6 +121,7 @@ class UnitEmitter(Emitter):
         }
         priority = priority_columns(rows, self.parameters)
         columns |= {name: priority[name][place] for name in PRIORITY[:4]}
+        self._sample.add_holders(columns["key"], columns["address"])
         return batch_of(UNIT_SCHEMA, columns)
 
 

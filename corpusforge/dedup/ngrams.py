@@ -29,12 +29,13 @@ from pydantic import Field
 from corpusforge.dedup.groups import Columns, GroupHeads, batch_of, columns_of, joined_columns
 from corpusforge.dedup.keepers import FirstOfKey
 from corpusforge.dedup.priority import PRIORITY, PRIORITY_FIELDS, priority_columns
+from corpusforge.dedup.sampling import SampledEmitter
 from corpusforge.dedup.scopes import DumpParameters, dump_scopes
 from corpusforge.dedup.units import Pieces, cuts, pieces_of
 from corpusforge.edits import Edits
 from corpusforge.kernels.shingles import shingle_hashes
 from corpusforge.kernels.words import split_terms
-from corpusforge.operations import Emitter, ExchangeSpec, Reducer
+from corpusforge.operations import ExchangeSpec, Reducer
 from corpusforge.step import RATIO, LiveRows, MapStep, Measured, Rule, Signal, fixed_ratio
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ def document_ngrams(rows: LiveRows, parameters: NgramParameters) -> tuple[Pieces
     return pieces, units, keys
 
 
-class NgramEmitter(Emitter):
+class NgramEmitter(SampledEmitter):
     """Sends (key, priority, address) of each distinct n-gram of each document."""
 
     def __init__(self, parameters: NgramParameters, name: str) -> None:
@@ -109,6 +110,7 @@ class NgramEmitter(Emitter):
         columns: Columns = {"key": keys[first], "address": rows.addresses[place]}
         priority = priority_columns(rows, self.parameters)
         columns |= {name: priority[name][place] for name in PRIORITY[:4]}
+        self._sample.add_holders(columns["key"], columns["address"])
         return batch_of(NGRAM_SCHEMA, columns)
 
 

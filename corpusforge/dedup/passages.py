@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from corpusforge.dedup.groups import Columns, GroupHeads, batch_of, columns_of, joined_columns
 from corpusforge.dedup.priority import PRIORITY, PRIORITY_FIELDS, priority_columns
+from corpusforge.dedup.sampling import SampledEmitter
 from corpusforge.kernels.winnow import window_hashes, window_minima
 from corpusforge.operations import Emitter, ExchangeSpec, Reducer
 from corpusforge.step import LiveRows
@@ -101,7 +102,7 @@ def windows(texts: Texts, words: int) -> tuple[Int64, UInt64, UInt64]:
     return offsets, high, low
 
 
-class AnchorEmitter(Emitter):
+class AnchorEmitter(SampledEmitter):
     """Sends (anchor, address): once for each anchor of a document, twice when it stands there in two places."""
 
     def __init__(self, parameters: SubstringParameters, name: str) -> None:
@@ -123,6 +124,7 @@ class AnchorEmitter(Emitter):
         third = same.copy()
         third[1:] &= same[:-1]
         columns: Columns = {"key": hashes, "address": rows.addresses[owner]}
+        self._sample.add_holders(columns["key"], columns["address"])
         return batch_of(ANCHOR_SCHEMA, columns, ~third)
 
 

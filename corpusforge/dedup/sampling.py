@@ -16,6 +16,9 @@ import numpy as np
 import numpy.typing as npt
 
 from corpusforge.kernels.all_pairs import content_ranks
+from corpusforge.kernels.mixing import mix64_array
+from corpusforge.operations import Emitter
+from corpusforge.step import RunContext
 
 Int64 = npt.NDArray[np.int64]
 UInt64 = npt.NDArray[np.uint64]
@@ -23,17 +26,22 @@ UInt64 = npt.NDArray[np.uint64]
 SAMPLED_DOCUMENTS = 2000
 """Documents of the whole run that error rates are measured on, at most."""
 
+SAMPLED_HOLDERS = 400
+"""The same for steps that compare parts of documents, which are drawn by the parts."""
+
 SAME_RANK = 4
 """Documents of equal rank that a sample holds at most: an empty page that stands a million times is no sample."""
 
 _SALT = np.uint64(0x73616D706C650001)
+_PART_SALT = 0x73616D706C650002
 _NO_SHINGLES = 2**64 - 1
 
 
 class ContentSample:
-    """The documents of least rank in a shard, given batch by batch in the shard's order."""
+    """The documents of least rank in a shard, given batch by batch in the shard's order; `limit` of them at most."""
 
-    def __init__(self) -> None:
+    def __init__(self, limit: int | None = None) -> None:
+        self._limit = SAMPLED_DOCUMENTS if limit is None else limit
         self._held: list[tuple[int, int]] = []
 
     def add(self, offsets: Int64, shingles: UInt64, addresses: Int64, least: int = 1) -> None:
@@ -42,19 +50,34 @@ class ContentSample:
         Those with fewer than `least` hashes, or none, are left out.
         """
         ranks = content_ranks(offsets, shingles, _SALT)
+        enough = np.flatnonzero(np.diff(offsets) >= least)
+        self._take(ranks[enough], addresses[enough])
+
+    def add_holders(self, keys: UInt64, addresses: Int64) -> None:
+        """Take parts of a batch's documents: their keys (hashes), uint64[m], and where the documents stand, ascending.
+
+        A document's rank is that of its least part, so a document is left out only when it holds no part as low as
+        the sample reaches: of such a part all documents are there (of equal ones the first few).
+        """
+        if len(keys) == 0:
+            return
+        ranks = mix64_array(keys, _PART_SALT) >> np.uint64(1)
+        first = np.flatnonzero(np.concatenate([[True], addresses[1:] != addresses[:-1]]))
+        self._take(np.minimum.reduceat(ranks, first), addresses[first])
+
+    def _take(self, ranks: UInt64, addresses: Int64) -> None:
         first = np.argsort(ranks, kind="stable")
-        first = first[np.diff(offsets)[first] >= least]
         candidates = zip(ranks[first].tolist(), addresses[first].tolist())
-        fitting = itertools.islice(limited(candidates), SAMPLED_DOCUMENTS)
+        fitting = itertools.islice(limited(candidates), self._limit)
         together = limited(heapq.merge(self._held, fitting))
-        self._held = list(itertools.islice(together, SAMPLED_DOCUMENTS))
+        self._held = list(itertools.islice(together, self._limit))
 
     def to_json(self, shards: int) -> dict[str, Any]:
         """``{"rows": [[rank, address], ...], "whole": bool}`` in order of rank, for a run of so many shards.
 
         A shard of many tells of eight times its share only; `whole` says that no document was left out.
         """
-        limit = min(SAMPLED_DOCUMENTS, 8 * -(-SAMPLED_DOCUMENTS // shards) + 64)
+        limit = min(self._limit, 8 * -(-self._limit // shards) + 64)
         rows = [list(row) for row in self._held[:limit]]
         return {"rows": rows, "whole": len(self._held) < limit}
 
@@ -64,6 +87,18 @@ def limited(rows: Iterable[tuple[int, int]]) -> Iterable[tuple[int, int]]:
     for rank, group in itertools.groupby(rows, key=lambda row: row[0]):
         if rank != _NO_SHINGLES:
             yield from itertools.islice(group, SAME_RANK)
+
+
+class SampledEmitter(Emitter):
+    """An emitter of parts of documents that tells of some documents, for the report to measure error rates on."""
+
+    def open(self, context: RunContext) -> None:
+        """Begin the sample of a task."""
+        self._sample = ContentSample(SAMPLED_HOLDERS)
+
+    def sampled(self, shards: int) -> dict[str, Any]:
+        """Documents that error rates may be measured on."""
+        return self._sample.to_json(shards)
 
 
 class RunSample:
@@ -91,3 +126,10 @@ class RunSample:
     def addresses(self) -> list[int]:
         """Where the sampled documents stand, by rank."""
         return [address for rank, address in self._held if rank <= self._bound]
+
+    @property
+    def crowded(self) -> bool:
+        """True when documents of one rank may have been left out: some rank has as many as are taken."""
+        return any(
+            len(list(group)) >= SAME_RANK for _, group in itertools.groupby(self._held, lambda row: row[0])
+        )

@@ -27,15 +27,20 @@ from corpusforge.dedup.minhash import MinhashDedup
 from corpusforge.dedup.planted import edited_copies
 from corpusforge.dedup.priority import binary_halves
 from corpusforge.dedup.sampling import RunSample
-from corpusforge.dedup.scopes import dump_scopes
 from corpusforge.dedup.shingling import shingles_of
 from corpusforge.kernels.all_pairs import inverted, similar_pairs
 from corpusforge.kernels.jaccard import overlaps
 from corpusforge.kernels.shingles import distinct_shingles
 from corpusforge.layout import RunLayout
+from corpusforge.report.copies import scopes_of
+from corpusforge.report.copy_errors import SAMPLED_BYTES as COPY_BYTES
+from corpusforge.report.copy_errors import STEPS as COPY_STEPS
+from corpusforge.report.copy_errors import copy_errors
 from corpusforge.report.intervals import MILLION, share
+from corpusforge.report.planted_errors import STEPS as PLANTED_STEPS
+from corpusforge.report.planted_errors import planted_errors
 from corpusforge.report.sampled import Sampled, read_sampled
-from corpusforge.step import RATIO, LiveRows, MapStep, fixed_ratio
+from corpusforge.step import RATIO, MapStep, fixed_ratio
 from corpusforge.texts import Texts
 
 if TYPE_CHECKING:
@@ -62,16 +67,29 @@ MISSED_SHOWN = 5
 
 def error_rates(layout: RunLayout, plan: Plan, samples: Mapping[str, RunSample]) -> dict[str, Json]:
     """Error rates by step, measured on the samples of the steps."""
-    found = {}
+    found: dict[str, Json] = {}
     for stage in plan.stages:
         for step in getattr(stage.body, "steps", ()):
-            if isinstance(step, MinhashDedup) and step.instance in samples:
-                sampled = read_sampled(layout, plan, stage, step, samples[step.instance].addresses())
+            if isinstance(step, PLANTED_STEPS):
+                rates = planted_errors(layout, plan, stage, step)
+                if rates is not None:
+                    found[step.instance] = {"planted": rates, "compared": None}
+            if step.instance not in samples:
+                continue
+            sample = samples[step.instance]
+            addresses = sample.addresses()
+            if isinstance(step, MinhashDedup):
+                sampled = read_sampled(layout, plan, stage, step, addresses)
                 found[step.instance] = {
                     "threshold": _threshold(step) * MILLION // RATIO,
                     "planted": planted(step, sampled),
                     "compared": compared(step, sampled),
                 }
+            elif isinstance(step, COPY_STEPS):
+                sampled = read_sampled(layout, plan, stage, step, addresses, COPY_BYTES)
+                # Documents of earlier runs, of a crowded rank or too long for the sample may hold copies too.
+                whole = not plan.earlier and not sample.crowded and len(sampled.texts) == len(addresses)
+                found[step.instance] = copy_errors(step, sampled, whole, plan.seed)
     return found
 
 
@@ -129,7 +147,7 @@ def compared(step: MinhashDedup, sampled: Sampled) -> Json:
     threshold = _threshold(step)
     left, right, shared = similar_pairs(offsets, *inverted(offsets, values), threshold, RATIO)
     if step.parameters.scope == "dump":
-        dumps = dump_scopes(LiveRows(sampled.texts, sampled.columns), step.parameters).of
+        dumps = scopes_of(step, sampled.texts, sampled.columns, sampled.generations)
         same = dumps[left] == dumps[right]
         left, right, shared = left[same], right[same], shared[same]
     sizes = np.diff(offsets)

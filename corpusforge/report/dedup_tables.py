@@ -25,6 +25,8 @@ class WordTable:
 def moved(entry: Json) -> str:
     """What finding the duplicates moved, in one sentence."""
     amount = entry["moved"]
+    if not amount["rows"]:
+        return "Looks at one document at a time."
     text = f"Moved {numbers.size(amount['bytes'])} in {numbers.integer(amount['rows'])} rows"
     if not amount["text_bytes"]:
         return f"{text}."
@@ -64,8 +66,14 @@ def error_tables(entry: Json) -> Iterator[WordTable]:
     errors = entry["errors"]
     if errors is None:
         return
-    head = ("", "pairs", "found", "share", "95 % interval")
     planted, compared = errors["planted"], errors["compared"]
+    if compared is None:
+        yield from _planted_tables(planted)
+        return
+    if "threshold" not in errors:
+        yield from _copy_tables(planted, compared)
+        return
+    head = ("", "pairs", "found", "share", "95 % interval")
     limit = numbers.decimal(errors["threshold"] / MILLION)
     if planted["documents"]:
         yield WordTable(
@@ -92,6 +100,60 @@ def error_tables(entry: Json) -> Iterator[WordTable]:
             head,
             [*_similarities(compared), _row("decisions that are right", compared["decisions"])],
         )
+
+
+def _copy_tables(planted: Json, compared: Json) -> Iterator[WordTable]:
+    """Of a step that removes what is equal: documents, lines, passages."""
+    if planted["documents"]:
+        yield WordTable(
+            "Planted copies",
+            f"Parts of documents that this step kept were put into others, {numbers.integer(planted['documents'])} in "
+            f"all ({numbers.size(planted['bytes'])}), and the step's own code decided over them. A copy is found when "
+            "one of its two places is gone; what was changed is to be left alone.",
+            _CASES,
+            [*_forms(planted), *_copies(planted)],
+        )
+    if compared["documents"]:
+        yield WordTable(
+            "Compared by their text",
+            f"{numbers.integer(compared['documents'])} documents of this run ({numbers.size(compared['bytes'])}), "
+            "chosen so that equal parts stand together, and what this run removed from them.",
+            _CASES,
+            list(_copies(compared)),
+        )
+
+
+def _planted_tables(planted: Json) -> Iterator[WordTable]:
+    """Of a step that looks at one document at a time."""
+    if not planted["documents"]:
+        return
+    note = (
+        f"Put into {numbers.integer(planted['documents'])} documents that this run kept, and looked for by the step's "
+        "own code. Found: the document is dropped, or every word of it removed."
+    )
+    if "index_ngrams" in planted:
+        # Matches by chance in 10^12 words: hashes of 64 bits are not compared with the text.
+        expected = planted["index_ngrams"] * 10**12 / 2**64
+        note += (
+            f" Documents are compared with {numbers.integer(planted['index_ngrams'])} n-grams by hashes of 64 bits: in "
+            f"10^12 words {numbers.decimal(expected)} matches by chance are to be expected."
+        )
+    yield WordTable("Planted in kept documents", note, _CASES, list(_forms(planted)))
+
+
+_CASES = ("", "cases", "right", "share", "95 % interval")
+
+
+def _forms(planted: Json) -> Iterator[tuple[str, ...]]:
+    for row in planted["forms"]:
+        yield _row(f"{row['form']}: {'found' if row['expected'] == 'removed' else 'left alone'}", row)
+
+
+def _copies(part: Json) -> Iterator[tuple[str, ...]]:
+    yield _row("copies: gone", part["copies"])
+    yield _row("removed: stands elsewhere", part["removed"])
+    if part["unjudged"]:
+        yield ("removed: other copy not in the sample", numbers.integer(part["unjudged"]), "–", "–", "–")
 
 
 def _similarities(part: Json) -> Iterator[tuple[str, ...]]:

@@ -214,7 +214,7 @@ def _shares(report: Json) -> list[dict[str, Any]]:
 
 def _duplicates(entry: Json) -> dict[str, Any]:
     """Prepare what the report says of one step's duplicates."""
-    missed = entry["errors"]["compared"]["missed"] if entry["errors"] else []
+    missed = ((entry["errors"] or {}).get("compared") or {}).get("missed", ())
     return {
         "moved": dedup_tables.moved(entry),
         "tables": [*dedup_tables.pair_tables(entry), *dedup_tables.error_tables(entry)],

@@ -6,17 +6,13 @@ in ``documents/`` and of the recipe, so the same on every engine. No text and no
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import pyarrow.parquet as pq
-
-from corpusforge import storage
 from corpusforge.errors import MissingExtraError, MissingModelError
-from corpusforge.layout import RunLayout, number
+from corpusforge.layout import RunLayout
 from corpusforge.report.intervals import share
-from corpusforge.sample.draw import Draw
-from corpusforge.writer import read_row_group
+from corpusforge.report.sampled import kept_texts
 
 if TYPE_CHECKING:
     from corpusforge.pii.error_rates import Rates
@@ -26,12 +22,6 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 
 STEP = "pii"
-SHARDS = 8
-"""Shards that the sample comes from, evenly spaced among those with kept documents."""
-DOCUMENTS = 64
-"""Documents of the sample."""
-LARGEST_HOST = 1 << 20
-"""Bytes of a document of the sample that are used."""
 
 
 def personal_data(layout: RunLayout, plan: Plan, steps: Sequence[Step], report: Mapping[str, Any]) -> Json:
@@ -62,7 +52,7 @@ def _rates(layout: RunLayout, plan: Plan, step: Step) -> Json:
     from corpusforge.pii.error_rates import planted_rates
     from corpusforge.pii.step import Pii
 
-    sample = list(_hosts(layout, plan, step.only))
+    sample = list(kept_texts(layout, plan, step.only))
     hosts = [(identity, text) for identity, text, _ in sample]
     languages = step.parameters.model_languages
     read = [(identity, text) for identity, text, lang in sample if not languages or lang in languages]
@@ -89,23 +79,3 @@ def _share(planted: int, found: int) -> Json:
     """Counts with the 95 % interval of their quotient in millionths."""
     interval = share(found, planted)
     return {"planted": planted, "found": found, "low": interval["low"], "high": interval["high"]}
-
-
-def _hosts(layout: RunLayout, plan: Plan, only: Sequence[str]) -> Iterator[tuple[bytes, bytes, str | None]]:
-    """(id, text, language) of the sample: of each chosen shard a drawn row group, of that the documents of least id."""
-    shards = [shard for shard in plan.shards if not only or shard.source in only]
-    stride = max(1, len(shards) // SHARDS)
-    chosen = shards[::stride][:SHARDS]
-    each = -(-DOCUMENTS // max(1, len(chosen)))
-    for shard in chosen:
-        draw = Draw(plan.seed, "host", shard.index)
-        location = layout.file("documents", f"{number(shard.index)}.parquet")
-        with storage.open_read(location) as stream, pq.ParquetFile(stream) as file:
-            sizes = [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)]
-            groups = [group for group, size in enumerate(sizes) if size]
-            if not groups:
-                continue
-            batch = read_row_group(file, draw.choice(groups), ["id", "text", "lang"])
-        rows = zip(batch.column("id").to_pylist(), batch.column("text"), batch.column("lang").to_pylist())
-        for identity, text, lang in sorted(rows, key=lambda row: row[0])[:each]:
-            yield identity, text.as_py().encode("utf-8")[:LARGEST_HOST], lang

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from corpusforge.dedup import sampling
 from corpusforge.dedup.sampling import SAME_RANK, ContentSample, RunSample
 from corpusforge.kernels.all_pairs import content_ranks
+from corpusforge.kernels.mixing import mix64_array
 
 # Few different documents, so that equal ranks are common; some without any shingle.
 documents = st.lists(st.lists(st.integers(0, 3), max_size=2), max_size=40)
@@ -72,6 +73,38 @@ def test_equal_documents_do_not_fill_it() -> None:
     found = merged(parts)
     assert len(found) == SAME_RANK + 10
     assert [address for address in found if address < 5000] == list(range(SAME_RANK))
+
+
+@settings(max_examples=60, deadline=None)
+@given(sets=documents, cut=st.integers(0, 40), size=st.integers(1, 40))
+def test_of_a_part_that_is_reached_every_holder_is_there(sets: list[list[int]], cut: int, size: int) -> None:
+    parts = []
+    for shard, (first, last) in enumerate(((0, min(cut, len(sets))), (min(cut, len(sets)), len(sets)))):
+        sample = ContentSample(6)
+        for start in range(first, last, size):
+            rows = range(start, min(start + size, last))
+            keys = [key for row in rows for key in sets[row]]
+            holders = [row for row in rows for _ in sets[row]]
+            sample.add_holders(np.array(keys, np.uint64), np.array(holders, np.int64))
+        parts.append(sample.to_json(2))
+        assert len(parts[shard]["rows"]) <= 6
+    together = RunSample()
+    for part in parts:
+        together.add(part)
+    ranks = {key: rank for rank, key in enumerate(sorted(range(4), key=_rank))}
+    found = together.addresses()
+    least = [ranks[min(sets[row], key=_rank)] for row in found]
+    assert least == sorted(least)
+    for row, keys in enumerate(sets):
+        # A document is missing only when its least part is beyond the sample, or shared by as many as are taken.
+        if keys and row not in found:
+            own = ranks[min(keys, key=_rank)]
+            assert not least or own >= least[-1] or least.count(own) == SAME_RANK
+    assert together.crowded == any(least.count(rank) >= SAME_RANK for rank in least)
+
+
+def _rank(key: int) -> int:
+    return int(mix64_array(np.array([key], np.uint64), sampling._PART_SALT)[0])
 
 
 def test_nothing_gives_nothing() -> None:

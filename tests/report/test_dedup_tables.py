@@ -96,6 +96,34 @@ def test_nothing_measured_makes_no_table(told: dict[str, Any]) -> None:
     assert list(error_tables(entry)) == []
 
 
+def test_rates_of_copies_and_of_planted_items_have_their_words(told: dict[str, Any]) -> None:
+    entry = told["deduplication"]["minhash"]
+    judged = {"copies": share(7, 8), "removed": share(9, 9), "unjudged": 3}
+    forms = [
+        {"form": "as it stands", "expected": "removed"} | share(3, 4),
+        {"form": "with a word more", "expected": "left"} | share(4, 4),
+    ]
+    part = {"documents": 9, "bytes": 900}
+    entry["errors"] = {"planted": part | judged | {"forms": forms}, "compared": part | judged}
+    planted, compared = error_tables(entry)
+    rows = {row[0]: row[1:3] for row in planted.rows}
+    assert rows["as it stands: found"] == ("4", "3")
+    assert rows["with a word more: left alone"] == ("4", "4")
+    assert [row[:3] for row in compared.rows] == [
+        ("copies: gone", "8", "7"),
+        ("removed: stands elsewhere", "9", "9"),
+        ("removed: other copy not in the sample", "3", "–"),
+    ]
+    entry["errors"] = {"planted": part | {"forms": forms, "index_ngrams": 10**6}, "compared": None}
+    entry["moved"] = {"bytes": 0, "rows": 0, "text_bytes": 0}
+    (single,) = error_tables(entry)
+    assert "1,000,000 n-grams" in single.note
+    assert "0.05421 matches by chance" in single.note
+    assert moved(entry) == "Looks at one document at a time."
+    page = render(told)
+    assert "Planted in kept documents" in page
+
+
 def test_no_bytes_of_text_is_no_division(told: dict[str, Any]) -> None:
     entry = told["deduplication"]["minhash"]
     entry["moved"]["text_bytes"] = 0

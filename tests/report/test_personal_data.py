@@ -10,7 +10,7 @@ pytest.importorskip("presidio_analyzer")
 
 from corpusforge.recipe import load_text
 from corpusforge.report.html import render
-from corpusforge.report.personal_data import DOCUMENTS, SHARDS
+from corpusforge.report.sampled import KEPT_DOCUMENTS, KEPT_SHARDS
 from corpusforge.sample.command import write_sample
 
 RECIPE = """\
@@ -41,7 +41,7 @@ def test_every_run_reports_what_it_found_and_what_it_misses(run: Path) -> None:
     entry = report["personal_data"]["pii"]
     assert entry["found"]["EMAIL_ADDRESS"] > 0
     assert entry["found"]["CREDIT_CARD"] is None
-    assert 0 < entry["planted_in"] <= DOCUMENTS + SHARDS
+    assert 0 < entry["planted_in"] <= KEPT_DOCUMENTS + KEPT_SHARDS
     assert set(entry["recall"]) == {"EMAIL_ADDRESS", "IP_ADDRESS", "US_SSN"}
     for rate in entry["recall"].values():
         assert 0 <= rate["low"] <= rate["found"] * 1_000_000 // rate["planted"] <= rate["high"] <= 1_000_000
