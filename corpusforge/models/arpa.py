@@ -10,14 +10,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from corpusforge.models.kneser_ney import FIRST_WORD, NgramModel, Order
+from corpusforge.models.kneser_ney import NgramModel, Order
+from corpusforge.models.ngram_counts import FIRST_WORD
 
 SPECIAL_WORDS = ("<unk>", "<s>", "</s>")
 """Names of the first word ids (`UNKNOWN`, `BEGIN`, `END`)."""
@@ -28,10 +29,21 @@ DECIMALS = 7
 UNKNOWN_MISSING = -100.0
 """log10 probability of an unknown word where a model has no ``<unk>``, as KenLM counts it."""
 
+_BLOCK = 1 << 18
+"""N-grams that are written at once."""
+
+
+class Writable(Protocol):
+    """What an ARPA file is written to."""
+
+    def write(self, data: bytes | memoryview, /) -> object:
+        """Append bytes."""
+
+
 _SEPARATORS = frozenset(" \t\n\v\f\r\0")
 
 
-def write_arpa(model: NgramModel, words: Sequence[str], stream: BinaryIO) -> None:
+def write_arpa(model: NgramModel, words: Sequence[str], stream: Writable) -> None:
     """Write a model; `words` are the names of the ids from `FIRST_WORD` on.
 
     Equal models give equal bytes. Raises `ValueError` for a name that the format cannot hold: an empty one,
@@ -43,13 +55,26 @@ def write_arpa(model: NgramModel, words: Sequence[str], stream: BinaryIO) -> Non
     for length, order in enumerate(model.orders, 1):
         stream.write(f"ngram {length}={int(order.kept.sum())}\n".encode())
     vocabulary = pa.array(names, pa.large_string())
-    texts = vocabulary
     for length, order in enumerate(model.orders, 1):
-        if length > 1:
-            texts = _join(" ", texts.take(pa.array(order.prefix)), vocabulary.take(pa.array(order.last)))
         stream.write(f"\n\\{length}-grams:\n".encode())
-        _write_order(order, texts, length < model.order, stream)
+        for start in range(0, len(order.last), _BLOCK):
+            stop = min(start + _BLOCK, len(order.last))
+            texts = _texts(model, vocabulary, length, start, stop)
+            _write_block(order, start, texts, length < model.order, stream)
     stream.write(b"\n\\end\\\n")
+
+
+def _texts(model: NgramModel, vocabulary: pa.Array, length: int, start: int, stop: int) -> pa.Array:
+    """N-grams as words, for the rows from `start` to `stop`: their contexts are a range of rows too."""
+    if length == 1:
+        return vocabulary.slice(start, stop - start)
+    order = model.orders[length - 1]
+    prefix = order.prefix[start:stop]
+    first = int(prefix[0])
+    contexts = _texts(model, vocabulary, length - 1, first, int(prefix[-1]) + 1)
+    return _join(
+        " ", contexts.take(pa.array(prefix - first)), vocabulary.take(pa.array(order.last[start:stop]))
+    )
 
 
 def _check_words(names: Sequence[str], expected: int) -> None:
@@ -62,18 +87,17 @@ def _check_words(names: Sequence[str], expected: int) -> None:
             raise ValueError(f"the ARPA format cannot hold the word {name!r}")
 
 
-def _write_order(order: Order, texts: pa.Array, with_backoff: bool, stream: BinaryIO) -> None:
-    """Write the kept n-grams of one order in blocks, so that memory stays bounded."""
-    rows = np.flatnonzero(order.kept)
-    block = 1 << 18
-    for start in range(0, len(rows), block):
-        chosen = rows[start : start + block]
-        columns = [_decimal(order.log10_probability[chosen]), texts.take(pa.array(chosen))]
-        if with_backoff:
-            columns.append(_decimal(order.log10_backoff[chosen]))
-        columns[-1] = _join("", columns[-1], pa.scalar("\n", pa.large_string()))
-        lines = _join("\t", *columns)
-        stream.write(memoryview(lines.buffers()[2])[: pc.sum(pc.binary_length(lines)).as_py()])
+def _write_block(order: Order, start: int, texts: pa.Array, with_backoff: bool, stream: Writable) -> None:
+    """Write the kept n-grams of a block; `texts` are all of it."""
+    rows = np.flatnonzero(order.kept[start : start + len(texts)])
+    if not len(rows):
+        return
+    columns = [_decimal(order.log10_probability[start + rows]), texts.take(pa.array(rows))]
+    if with_backoff:
+        columns.append(_decimal(order.log10_backoff[start + rows]))
+    columns[-1] = _join("", columns[-1], pa.scalar("\n", pa.large_string()))
+    lines = _join("\t", *columns)
+    stream.write(memoryview(lines.buffers()[2])[: pc.sum(pc.binary_length(lines)).as_py()])
 
 
 def _decimal(values: npt.NDArray[np.float64]) -> pa.Array:

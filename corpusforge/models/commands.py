@@ -75,6 +75,10 @@ def train_lm(
     prune: Annotated[
         str, typer.Option(metavar="N,N,..", help="Drop n-grams seen at most so often, from unigrams (0) on.")
     ] = "0",
+    scratch: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Folder for files on the way; by default that of the system."),
+    ] = None,
 ) -> None:
     """Train a perplexity model on reference text: SentencePiece, and Kneser-Ney n-grams over its pieces."""
     from corpusforge.models.train_lm import train_language_model
@@ -92,17 +96,23 @@ def train_lm(
         thresholds = [int(number) for number in prune.split(",")]
     except ValueError:
         raise UsageError(f"--prune {prune!r} is no list of numbers") from None
+    if scratch is not None and not scratch.is_dir():
+        raise UsageError(f"--scratch {scratch} is no folder")
     reader = TextReader(text, language)
-    trained = train_language_model(
-        reader,
-        language,
-        order,
-        output if output is not None else folder,
-        vocabulary_size=vocabulary_size,
-        piece_type="bpe" if piece_type == "bpe" else "unigram",
-        normalization="ccnet" if normalization == "ccnet" else "none",
-        prune=thresholds,
-    )
+    try:
+        trained = train_language_model(
+            reader,
+            language,
+            order,
+            output if output is not None else folder,
+            vocabulary_size=vocabulary_size,
+            piece_type="bpe" if piece_type == "bpe" else "unigram",
+            normalization="ccnet" if normalization == "ccnet" else "none",
+            prune=thresholds,
+            scratch=scratch,
+        )
+    except OSError as error:
+        raise UsageError(f"no model was written: {error}") from error
     table = Table("what", "number", title=f"{output if output is not None else folder}: {language}")
     for name in ("documents", "documents_truncated", "bytes", "pieces", "tokens"):
         table.add_row(name.replace("_", " "), f"{trained[name]:,}")

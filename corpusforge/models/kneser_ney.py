@@ -1,4 +1,4 @@
-"""Interpolated modified Kneser-Ney estimation of n-gram models, in memory, in numpy.
+"""Interpolated modified Kneser-Ney estimation of n-gram models, in numpy, a block of n-grams at a time.
 
 Sources: Chen and Goodman, "An Empirical Study of Smoothing Techniques for Language Modeling" (1999), section
 3 and equation 26 for the discounts; Heafield et al., "Scalable Modified Kneser-Ney Language Model Estimation"
@@ -9,26 +9,22 @@ KenLM's lmplz gives the same n-grams, and probabilities within 4e-5 in log10 on 
 counts of counts the last n-gram of each order but the highest stands with its raw in place of its adjusted
 count (``lm/builder/adjust_counts.cc``, KenLM 0.3.0), which moves the discounts by one n-gram. Here they
 follow the formula.
-
-An n-gram is one integer: its rank among the n-grams of its order. The key (rank of its first n - 1 words) *
-vocabulary + last word sorts n-grams in lexicographic order of word ids, and one sort per order counts them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from corpusforge.models.ngram_counts import BEGIN, Counts, count_ngrams
+from corpusforge.models.scratch import IN_MEMORY, Scratch
+
 Int64 = npt.NDArray[np.int64]
 Float64 = npt.NDArray[np.float64]
 Bool = npt.NDArray[np.bool_]
-
-UNKNOWN, BEGIN, END = 0, 1, 2
-"""Word ids of ``<unk>``, ``<s>`` and ``</s>``; words of the text have ids from `FIRST_WORD`."""
-FIRST_WORD = 3
 
 MAXIMUM_ORDER = 6
 """The longest n-grams that KenLM's Python wheels are compiled for."""
@@ -38,22 +34,6 @@ FALLBACK_DISCOUNTS = (0.5, 1.0, 1.5)
 
 NEVER = -99.0
 """log10 of probability 0 by the custom of ARPA files: ``<s>`` is never predicted."""
-
-
-@dataclass(frozen=True)
-class Counts:
-    """The m distinct n-grams of one order, in lexicographic order of their word ids.
-
-    `prefix` int64[m] is the row of the first n - 1 words in the order below (0 for unigrams), `last` int64[m]
-    the last word, `suffix` int64[m] the row of the last n - 1 words in the order below, `raw` int64[m] how
-    often it occurs, `adjusted` int64[m] the count that Kneser-Ney smooths.
-    """
-
-    prefix: Int64
-    last: Int64
-    suffix: Int64
-    raw: Int64
-    adjusted: Int64
 
 
 @dataclass(frozen=True)
@@ -99,13 +79,15 @@ class NgramModel:
         return len(self.orders)
 
 
-def estimate(tokens: Int64, offsets: Int64, order: int, prune: Sequence[int] = ()) -> NgramModel:
+def estimate(
+    tokens: Int64, offsets: Int64, order: int, prune: Sequence[int] = (), scratch: Scratch = IN_MEMORY
+) -> NgramModel:
     """Estimate a model of the given order from m sentences.
 
-    `tokens` int64[n] are word ids >= `FIRST_WORD` without gaps (each id up to the largest occurs); `offsets`
-    int64[m + 1] bound the sentences in `tokens`. `prune[n - 1]` removes n-grams that occur at most so often
-    (the last value holds for longer n-grams); their mass goes to the back-off. Where no sentence is long
-    enough for n-grams of the order (with its start and end), the model has the longest order that there is.
+    `tokens` int64[n] and `offsets` int64[m + 1] as in `count_ngrams`. `prune[n - 1]` removes n-grams that occur at most
+    so often (the last value holds for longer n-grams); their mass goes to the back-off. Where no sentence is long
+    enough for n-grams of the order (with its start and end), the model has the longest order that there is. `scratch`
+    says where the arrays lie; the model does not depend on it.
 
     Raises `ValueError` for an order outside 1..6, an empty text, ids out of range or with gaps, thresholds
     that fall with the order, or a threshold for unigrams.
@@ -113,66 +95,37 @@ def estimate(tokens: Int64, offsets: Int64, order: int, prune: Sequence[int] = (
     if not 1 <= order <= MAXIMUM_ORDER:
         raise ValueError(f"order {order} is not in 1..{MAXIMUM_ORDER}")
     thresholds = _thresholds(prune, order)
-    tables = count_ngrams(tokens, offsets, order)
+    tables = count_ngrams(tokens, offsets, order, scratch)
     orders: list[Order] = []
     lower: Float64 = np.zeros(0)
     for index, table in enumerate(tables):
-        discounts = find_discounts(table.adjusted)
-        kept = np.ones(len(table.raw), np.bool_) if index == 0 else table.raw > thresholds[index]
+        discounts = find_discounts(table.adjusted, scratch)
         if index == 0:
-            probability = _unigram_probability(table, discounts)
+            lower = _unigram_probability(table, discounts)
+            kept = np.ones(len(lower), np.bool_)
         else:
-            gamma, total = _context_mass(table, discounts, kept, len(lower))
-            orders[-1].log10_backoff[:] = np.log10(gamma)
-            above = (table.adjusted - discounts.of(table.adjusted)) / total[table.prefix]
-            probability = above + gamma[table.prefix] * lower[table.suffix]
-        logarithm = np.full(len(probability), NEVER)
-        np.log10(probability, out=logarithm, where=probability > 0)
-        backoff = np.zeros(len(probability))
+            kept, lower = _interpolated(
+                table, discounts, thresholds[index], lower, orders[-1].log10_backoff, scratch
+            )
+        logarithm, backoff = (scratch.zeros(len(lower), np.float64) for _ in range(2))
+        for start, stop in scratch.spans(len(lower)):
+            part = np.full(stop - start, NEVER)
+            np.log10(lower[start:stop], out=part, where=lower[start:stop] > 0)
+            logarithm[start:stop] = part
         orders.append(Order(table.prefix, table.last, logarithm, backoff, kept, discounts))
-        lower = probability
     return NgramModel(tuple(orders))
 
 
-def count_ngrams(tokens: Int64, offsets: Int64, order: int) -> list[Counts]:
-    """Count the n-grams of orders 1..order inside sentences, each framed by ``<s>`` and ``</s>``.
-
-    The adjusted count of an n-gram of the highest order, and of one that starts with ``<s>``, is how often it
-    occurs; of any other, how many different words stand before it. The unigram ``<s>`` counts 0: it is never
-    predicted. Raises `ValueError` as `estimate`.
-    """
-    stream, ends = _frame(tokens, offsets)
-    vocabulary = int(stream.max()) + 1
-    raw = np.bincount(stream, minlength=vocabulary)
-    if (raw[FIRST_WORD:] == 0).any():
-        raise ValueError("word ids have gaps: number the words that occur without leaving any out")
-    unigrams = np.arange(vocabulary, dtype=np.int64)
-    none = np.zeros(vocabulary, np.int64)
-    found: list[tuple[Int64, Int64, Int64, Int64]] = [(none, unigrams, none, raw)]
-    positions = np.arange(len(stream), dtype=np.int64)
-    codes = stream.copy()
-    for length in range(2, order + 1):
-        positions = positions[ends[positions] - positions >= length]
-        if not len(positions):
-            break
-        keys = codes[positions] * vocabulary + stream[positions + length - 1]
-        distinct, first, inverse, counts = np.unique(
-            keys, return_index=True, return_inverse=True, return_counts=True
-        )
-        suffix = codes[positions[first] + 1]
-        found.append((distinct // vocabulary, distinct % vocabulary, suffix, counts.astype(np.int64)))
-        codes = np.zeros(len(stream), np.int64)
-        codes[positions] = inverse
-    return _adjust(found)
-
-
-def find_discounts(adjusted: Int64) -> Discounts:
+def find_discounts(adjusted: Int64, scratch: Scratch = IN_MEMORY) -> Discounts:
     """Closed-form discounts of one order from the counts of its adjusted counts 1..4.
 
     When one of the counts of counts 1..3 is 0, or a discount is not above 0, all three are
     `FALLBACK_DISCOUNTS`: tiny or repeated texts have no others.
     """
-    seen = np.bincount(adjusted[adjusted <= 4], minlength=5)
+    seen = np.zeros(5, np.int64)
+    for start, stop in scratch.spans(len(adjusted)):
+        part = adjusted[start:stop]
+        seen += np.bincount(part[part <= 4], minlength=5)
     once, twice, thrice, four = (int(seen[k]) for k in (1, 2, 3, 4))
     if once and twice and thrice:
         share = once / (once + 2 * twice)
@@ -194,42 +147,6 @@ def _thresholds(prune: Sequence[int], order: int) -> list[int]:
     return given + given[-1:] * (order - len(given))
 
 
-def _frame(tokens: Int64, offsets: Int64) -> tuple[Int64, Int64]:
-    """Frame sentences: the words with ``<s>`` and ``</s>``, and for each where its sentence ends."""
-    tokens = np.asarray(tokens, np.int64)
-    offsets = np.asarray(offsets, np.int64)
-    if not len(tokens):
-        raise ValueError("no words to estimate a language model from")
-    if int(tokens.min()) < FIRST_WORD:
-        raise ValueError(f"word ids start at {FIRST_WORD}")
-    sizes = np.diff(offsets)
-    if offsets[0] != 0 or offsets[-1] != len(tokens) or (sizes < 0).any():
-        raise ValueError("sentence offsets do not bound the words")
-    sentences = np.arange(len(sizes), dtype=np.int64)
-    stream = np.zeros(len(tokens) + 2 * len(sizes), np.int64)
-    stream[offsets[:-1] + 2 * sentences] = BEGIN
-    stop = offsets[1:] + 2 * sentences + 2
-    stream[stop - 1] = END
-    stream[stream == 0] = tokens
-    return stream, np.repeat(stop, sizes + 2)
-
-
-def _adjust(found: list[tuple[Int64, Int64, Int64, Int64]]) -> list[Counts]:
-    """Add adjusted counts to the (prefix, last, suffix, raw) of each order."""
-    tables: list[Counts] = []
-    from_begin: Bool = np.zeros(0, np.bool_)
-    for index, (prefix, last, suffix, raw) in enumerate(found):
-        from_begin = last == BEGIN if index == 0 else from_begin[prefix]
-        adjusted = raw.copy()
-        if index + 1 < len(found):
-            before = np.bincount(found[index + 1][2], minlength=len(raw))
-            adjusted = np.where(from_begin, raw, before)
-        if index == 0:
-            adjusted[BEGIN] = 0
-        tables.append(Counts(prefix, last, suffix, raw, adjusted))
-    return tables
-
-
 def _unigram_probability(table: Counts, discounts: Discounts) -> Float64:
     """Unigrams interpolated with the uniform distribution over all words, ``</s>`` and ``<unk>``."""
     total = int(table.adjusted.sum())
@@ -240,15 +157,49 @@ def _unigram_probability(table: Counts, discounts: Discounts) -> Float64:
     return probability
 
 
-def _context_mass(table: Counts, discounts: Discounts, kept: Bool, contexts: int) -> tuple[Float64, Float64]:
-    """Back-off weight and total of adjusted counts, float64[contexts], of every n-gram of the order below.
+def _interpolated(
+    table: Counts,
+    discounts: Discounts,
+    threshold: int,
+    lower: Float64,
+    log10_backoff: Float64,
+    scratch: Scratch,
+) -> tuple[Bool, Float64]:
+    """Which n-grams are kept, bool[m], and their probabilities float64[m]; sets the back-off weights of shorter ones.
 
-    The weight is what discounting and pruning free; it is 1 for an n-gram that nothing follows.
+    `lower` float64[k] are the probabilities of the order below, `log10_backoff` float64[k] its weights: what
+    discounting and pruning free after each context, log10 1 where nothing follows.
     """
-    adjusted = table.adjusted.astype(np.float64)
-    freed = np.where(kept, discounts.of(table.adjusted), adjusted)
-    total = np.bincount(table.prefix, adjusted, contexts).astype(np.float64)
-    mass = np.bincount(table.prefix, freed, contexts).astype(np.float64)
-    gamma: Float64 = np.ones(contexts)
-    np.divide(mass, total, out=gamma, where=total > 0)
-    return gamma, total
+    kept, probability = scratch.appending(np.bool_), scratch.appending(np.float64)
+    for start, stop in _whole_contexts(table.prefix, scratch):
+        adjusted, keeps = table.adjusted[start:stop], table.raw[start:stop] > threshold
+        first = int(table.prefix[start])
+        context = table.prefix[start:stop] - first
+        taken = discounts.of(adjusted)
+        total = np.bincount(context, adjusted)
+        mass = np.bincount(context, np.where(keeps, taken, adjusted.astype(np.float64)))
+        gamma: Float64 = np.ones(len(total))
+        np.divide(mass, total, out=gamma, where=total > 0)
+        log10_backoff[first : first + len(gamma)] = np.log10(gamma)
+        kept.add(keeps)
+        shorter = _looked_up(lower, table.suffix[start:stop])
+        probability.add((adjusted - taken) / total[context] + gamma[context] * shorter)
+    return kept.done(), probability.done()
+
+
+def _whole_contexts(prefix: Int64, scratch: Scratch) -> Iterator[tuple[int, int]]:
+    """Bounds of blocks that end where a context ends: what is added up for one never spans two blocks."""
+    start = 0
+    while start < len(prefix):
+        stop = min(start + scratch.block, len(prefix))
+        stop = int(np.searchsorted(prefix, prefix[stop - 1], "right"))
+        yield start, stop
+        start = stop
+
+
+def _looked_up(values: Float64, rows: Int64) -> Float64:
+    """``values[rows]``, read in rising order, as `values` may lie in a file."""
+    order = np.argsort(rows, kind="stable")
+    found = np.empty(len(rows))
+    found[order] = values[rows[order]]
+    return found

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from corpusforge.models.arpa import UNKNOWN_MISSING, read_arpa, write_arpa
-from corpusforge.models.kneser_ney import FIRST_WORD, NgramModel, estimate
+from corpusforge.models.kneser_ney import NgramModel, estimate
+from corpusforge.models.ngram_counts import FIRST_WORD
 
 SMALL = """\\data\\
 ngram 1=5

@@ -57,6 +57,7 @@ def test_train_and_list(shared_data: Path, tmp_path: Path, folder: Path) -> None
         (["--install", "--normalization", "nfc"], "neither ccnet nor none"),
         (["--install", "--prune", "0,x"], "no list of numbers"),
         (["--output", "x", "--language", "../en"], "no language code"),
+        (["--output", "x", "--scratch", "nowhere"], "--scratch nowhere is no folder"),
     ],
 )
 def test_refuses(tmp_path: Path, more: list[str], message: str) -> None:

@@ -16,17 +16,13 @@ from hypothesis import strategies as st
 
 from corpusforge.models.arpa import read_arpa, write_arpa
 from corpusforge.models.kneser_ney import (
-    BEGIN,
-    END,
     FALLBACK_DISCOUNTS,
-    FIRST_WORD,
     NEVER,
-    UNKNOWN,
     NgramModel,
-    count_ngrams,
     estimate,
     find_discounts,
 )
+from corpusforge.models.ngram_counts import BEGIN, END, FIRST_WORD, UNKNOWN, count_ngrams
 
 Ngram = tuple[int, ...]
 Sentences = list[list[int]]

@@ -130,6 +130,23 @@ def test_refuses_to_join_another_model(tmp_path: Path) -> None:
         train_language_model(TEXTS, "en", 3, tmp_path)
 
 
+def test_pieces_of_large_texts_are_trained_on_those_with_the_least_hashes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = [f"document {number} of a text about {number * 7919 % 101} things" for number in range(60)]
+    monkeypatch.setattr(train_lm, "PIECES_BYTES", 1000)
+    first = train_language_model(texts, "en", 3, tmp_path / "a", vocabulary_size=60, scratch=tmp_path)
+    second = train_language_model(texts[::-1], "en", 3, tmp_path / "b", vocabulary_size=60)
+    assert first == second
+    assert 20 < first["documents_for_pieces"] < 30
+    assert first["documents"] == 60
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b"]
+    monkeypatch.undo()
+    assert "documents_for_pieces" not in train_language_model(
+        texts, "en", 3, tmp_path / "c", vocabulary_size=60
+    )
+
+
 def test_bad_pruning(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="must not fall"):
         train_language_model(TEXTS, "en", 3, tmp_path, vocabulary_size=80, prune=[0, 2, 1])
