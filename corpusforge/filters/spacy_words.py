@@ -106,16 +106,9 @@ class Splitter:
 
     def __init__(self, step: str) -> None:
         try:
-            with absent("torch", "transformers"):
-                import spacy
-
-                language: Any = spacy.blank("en")
+            self._tokenizer = _english_tokenizer()
         except ImportError as error:
             raise MissingExtraError(step, "pii") from error
-        # What a word looks like, its norm and the like are asked of every new word, and nobody here wants them.
-        language.vocab.lex_attr_getters = {}
-        self._language = language
-        self._tokenizer = language.tokenizer
         special = sorted({hash_string(text) for text in self._tokenizer.rules})
         self._special = split_runs.hash_set(np.array(special, np.uint64))
         self._classes = split_runs.character_classes(spacy_marks.SYMBOLS, spacy_marks.SENTENCE_ENDS)
@@ -197,11 +190,12 @@ class Splitter:
         asked = [run for run in runs if len(run) <= LONGEST]
         if len(runs) == 1 and not asked:
             return self._described(runs[0], np.zeros(1, np.int64), np.array([len(runs[0])]), runs)
-        zone = self._language.memory_zone() if hasattr(self._language, "memory_zone") else nullcontext()
         if len(asked) == len(runs):
             # Of single spaces spaCy makes no words, so that it would see its emoticons across them: ": )".
             text = "\n".join(runs)
-            with zone:
+            # spaCy 3.8 forgets at the end of a zone what it learnt of words in it.
+            vocabulary = self._tokenizer.vocab
+            with vocabulary.memory_zone() if hasattr(vocabulary, "memory_zone") else nullcontext():
                 try:
                     tokens = self._tokenizer(text).to_array(["IDX", "LENGTH"]).astype(np.int64)
                     return self._described(text, tokens[:, 0], tokens.sum(axis=1), runs)
@@ -231,6 +225,28 @@ class Splitter:
             described[1][kept],
             described[2][kept],
         )
+
+
+def _english_tokenizer() -> Any:
+    """The tokenizer of `spacy.blank("en")`, without the rest of the pipeline, which takes longer to make.
+
+    Its vocabulary has no attributes: shape, norm and the like would be worked out for every new word.
+    """
+    with absent("torch", "transformers"):
+        from spacy import util
+        from spacy.lang.en import English
+        from spacy.tokenizer import Tokenizer  # type: ignore[import-not-found] # compiled
+        from spacy.vocab import Vocab
+    rules: Any = English.Defaults
+    return Tokenizer(
+        Vocab(),
+        rules=rules.tokenizer_exceptions,
+        prefix_search=util.compile_prefix_regex(rules.prefixes).search,
+        suffix_search=util.compile_suffix_regex(rules.suffixes).search,
+        infix_finditer=util.compile_infix_regex(rules.infixes).finditer,
+        token_match=rules.token_match,
+        url_match=rules.url_match,
+    )
 
 
 def count_sentences(words: SpacyWords, data: npt.NDArray[np.uint8]) -> Int64:
