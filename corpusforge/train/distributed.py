@@ -5,7 +5,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
@@ -92,6 +92,20 @@ class Objective(nn.Module):
         return self.model.loss(tokens, None, "sum", ignore=documents[:, 1:] < 0)
 
 
+_compiled: list[Hashable] = []
+"""What torch holds compiled code for: one entry at most."""
+
+
+def _forget_other_shapes(shape: Hashable) -> None:
+    """Drop compiled code of another shape: it is of no use, and torch keeps few variants of one function.
+
+    Code for this shape is good for any model of it, so that of the many runs of a benchmark only the first compiles.
+    """
+    if _compiled != [shape]:
+        torch.compiler.reset()
+        _compiled[:] = [shape]
+
+
 class Parallel:
     """A model over the processes of a world: its objective, when gradients are summed, and its whole state."""
 
@@ -99,8 +113,7 @@ class Parallel:
         self.model, self.world = model, world
         sharded = world.size > 1 and kind == "fsdp"
         if compiled:
-            # What was compiled for another model is of no use here, and torch keeps few variants of one function.
-            torch.compiler.reset()
+            _forget_other_shapes((model.config, mask, world.device.type, sharded))
             model.chunk_loss = torch.compile(chunk_loss, dynamic=False)
         if compiled and sharded:
             for block in model.blocks:

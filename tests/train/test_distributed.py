@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
 import signal
@@ -97,3 +98,33 @@ def test_a_missing_gpu_is_an_error() -> None:
         pytest.skip("there is a GPU here")
     with pytest.raises(UsageError, match="no CUDA"), joined("cuda"):
         pytest.fail("joined a GPU that is not there")
+
+
+@pytest.mark.slow
+def test_models_of_one_shape_are_compiled_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    from torch._dynamo.utils import counters
+
+    # Without a compiler of machine code, torch still traces, guards and keeps what it traced.
+    monkeypatch.setattr(torch, "compile", functools.partial(torch.compile, backend="eager"))
+    counts = counters["stats"]
+
+    def run(seed: int, compiled: bool, **changes: int) -> tuple[float, int]:
+        training = toy_training(2, seed=seed)
+        before = counts["unique_graphs"]
+        plan = TrainSettings(
+            toy_rows(),
+            toy_model(layers=1, **changes),
+            training,
+            device="cpu",
+            measure=False,
+            compile=compiled,
+        )
+        return train(plan).loss, counts["unique_graphs"] - before
+
+    first, graphs = run(0, True)
+    assert graphs > 0
+    assert first == pytest.approx(run(0, False)[0], abs=1e-5)
+    second, more = run(1, True)
+    assert more == 0
+    assert second == pytest.approx(run(1, False)[0], abs=1e-5)
+    assert run(0, True, hidden=32)[1] > 0
