@@ -43,6 +43,8 @@ _DOUBLE_BYTE_CODECS = frozenset({"gb18030", "cp932", "cp949", "big5hkscs", "euc_
 _BEYOND_ACCIDENT = 8
 """Characters beyond ASCII from which valid UTF-8 is no accident of a double-byte encoding. Of GB 2312's 3755 common
 characters a fifth are valid UTF-8 alone, of the other encodings' fewer."""
+_REPLACEMENT = b"\xef\xbf\xbd"
+"""U+FFFD in UTF-8."""
 _META = re.compile(rb"<meta[\t\n\x0c\r /]", re.IGNORECASE)
 _TAG = re.compile(rb"</?[A-Za-z][^\t\n\x0c\r >]*")
 _ATTRIBUTE = re.compile(
@@ -93,7 +95,8 @@ def decode(payload: bytes, charset: str | None = None, is_html: bool = True) -> 
         if encoding != "utf-8" and _is_utf8_after_all(payload, encoding):
             encoding = "utf-8"
         decoded = _decode_as(payload, encoding)
-        replaced = decoded.replacement_characters
+        # A U+FFFD that the page itself holds is sound.
+        replaced = decoded.replacement_characters - payload.count(_REPLACEMENT)
         if encoding != "utf-8" or not replaced or 2 * replaced <= _not_ascii(decoded.text):
             return decoded
         first = first or decoded

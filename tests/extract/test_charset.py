@@ -8,7 +8,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from corpusforge.extract.charset import codec_of, decode, decode_to_utf8, meta_charset
@@ -123,6 +123,7 @@ def test_any_bytes_give_utf_8(payload: bytes, charset: str | None) -> None:
 
 
 @given(st.text(st.characters(codec="utf-8")))
+@example("\ufffd")
 def test_utf_8_comes_back(text: str) -> None:
     assert decode(text.encode(), "utf-8").text == text.removeprefix("\ufeff").removeprefix("\ufeff")
 
