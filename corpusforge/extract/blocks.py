@@ -21,7 +21,7 @@ from corpusforge.extract.metadata import page_date, page_language, page_title
 from corpusforge.kernels.html_blocks import Walked
 from corpusforge.kernels.html_features import FEATURES, block_features
 from corpusforge.kernels.html_layout import BEGIN, CHARACTERS, END, LINKED, PREFORMATTED
-from corpusforge.kernels.html_trees import join_blocks, score_trees
+from corpusforge.kernels.html_trees import Forest, join_blocks, make_forest, score_trees
 
 _BULLET = re.compile(r"^(?:[-•‣◦*]|\d{1,4}\.) ")
 
@@ -33,14 +33,13 @@ SENTENCE = 40
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """Trees int32[n, 4] and int32[t], and when to stop, as `corpusforge.kernels.html_trees.score_trees` takes them.
+    """Trees, and when to stop, as `corpusforge.kernels.html_trees.score_trees` takes them.
 
     Blocks that score `threshold` or more (millionths of a logit) are kept. Where these hold less than a tenth of the
     text that is no link, so are those that come within `margin` of the best paragraph, if that scores `least`.
     """
 
-    nodes: npt.NDArray[np.int32]
-    roots: npt.NDArray[np.int32]
+    forest: Forest
     looked: int
     hopeless: int
     threshold: int
@@ -73,7 +72,7 @@ def block_model() -> Model:
     nodes[inner, 0] = np.array([columns[name] for name in stored["features"]], np.int32)[nodes[inner, 0]]
     roots = np.array(stored["roots"], np.int32)
     numbers = (int(stored[name]) for name in ("looked", "hopeless", "threshold", "margin", "least"))
-    return Model(nodes, roots, *numbers)
+    return Model(make_forest(nodes, roots), *numbers)
 
 
 def choose_blocks(
@@ -99,7 +98,7 @@ def keep_blocks(walked: Walked, title: str, model: Model) -> npt.NDArray[np.bool
         return np.zeros(0, np.bool_)
     name = np.frombuffer(" ".join(title.split()).encode("utf-8", "replace"), np.uint8)
     table = block_features(walked.text, walked.blocks, walked.elements, name)
-    scores = score_trees(table, model.nodes, model.roots, model.looked, model.hopeless)
+    scores = score_trees(table, model.forest, model.looked, model.hopeless)
     return choose_blocks(walked.blocks, scores, model.threshold, model.margin, model.least)
 
 

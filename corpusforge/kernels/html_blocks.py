@@ -20,9 +20,10 @@ from corpusforge.kernels.html_elements import (
     PLAINTEXT,
     RAW,
     SCRIPT,
+    SELF_SCOPED,
     VOID,
 )
-from corpusforge.kernels.html_hints import DATED, TAG_MASKS, attributes_mask, words_mask
+from corpusforge.kernels.html_hints import DATED, TAG_MASKS, read_attributes, words_mask
 from corpusforge.kernels.html_layout import (
     BEGUN,
     BEHAVIOUR,
@@ -76,6 +77,7 @@ from corpusforge.kernels.html_scan import (
     NUMBER,
     OPTIONS,
     STACK_COLUMNS,
+    STATE_NUMBERS,
     STEPS,
     TOP,
     PageShape,
@@ -83,8 +85,9 @@ from corpusforge.kernels.html_scan import (
     known_name,
     open_element,
 )
+from corpusforge.kernels.html_search import find_byte
 from corpusforge.kernels.html_text import end_block, write_preformatted, write_text
-from corpusforge.kernels.html_tokens import hash_name, is_letter, read_tag, skip_declaration, skip_raw
+from corpusforge.kernels.html_tokens import hash_tag, is_letter, read_name, skip_declaration, skip_raw
 from corpusforge.kernels.loading import kernel, types
 
 _BYTES = types.Array(types.uint8, 1, "C", readonly=True)
@@ -94,7 +97,7 @@ _STATE = types.Array(types.int64, 1, "C")
 _I = types.int64
 
 
-@kernel(_I(_ROWS, _ROWS, _STATE, _STATE, _I, _I, _I))
+@kernel(_I(_ROWS, _ROWS, _STATE, _STATE, _I, _I, _I), _nrt=False)
 def _register(
     stack: npt.NDArray[np.int64],
     elements: npt.NDArray[np.int64],
@@ -139,7 +142,7 @@ def _register(
     return int(stack[state[TOP] - 1, NUMBER]) if state[TOP] > 0 else -1
 
 
-@kernel(types.void(_ROWS, _STATE, _I, _I, _I))
+@kernel(types.void(_ROWS, _STATE, _I, _I, _I), _nrt=False)
 def _mark(marks: npt.NDArray[np.int64], walk: npt.NDArray[np.int64], kind: int, begin: int, end: int) -> None:
     if walk[MARK_COUNT] < len(marks):
         marks[walk[MARK_COUNT], 0] = kind
@@ -148,7 +151,7 @@ def _mark(marks: npt.NDArray[np.int64], walk: npt.NDArray[np.int64], kind: int, 
         walk[MARK_COUNT] += 1
 
 
-@kernel(types.boolean(_BYTES, _I, _I))
+@kernel(types.boolean(_BYTES, _I, _I), _nrt=False)
 def _is_linked_data(data: npt.NDArray[np.uint8], start: int, end: int) -> bool:
     """Tell whether "ld+json" stands in a tag."""
     for i in range(start, end - 6):
@@ -157,41 +160,39 @@ def _is_linked_data(data: npt.NDArray[np.uint8], start: int, end: int) -> bool:
     return False
 
 
-@kernel(types.Tuple((_BUFFER, _ROWS, _ROWS, _ROWS, types.UniTuple(_I, 5)))(_BYTES, _I, _I, _I))
-def _walk(
-    data: npt.NDArray[np.uint8], max_depth: int, max_nodes: int, max_steps: int
-) -> tuple[
-    npt.NDArray[np.uint8],
-    npt.NDArray[np.int64],
-    npt.NDArray[np.int64],
-    npt.NDArray[np.int64],
-    tuple[int, int, int, int, int],
-]:
+@kernel(
+    _I(_BYTES, types.UniTuple(_I, 3), _ROWS, _ROWS, _STATE, _BUFFER, _ROWS, _ROWS, _ROWS, _STATE, _STATE),
+    _nrt=False,
+)
+def _follow(
+    data: npt.NDArray[np.uint8],
+    limits: tuple[int, int, int],
+    stack: npt.NDArray[np.int64],
+    active: npt.NDArray[np.int64],
+    state: npt.NDArray[np.int64],
+    out: npt.NDArray[np.uint8],
+    blocks: npt.NDArray[np.int64],
+    elements: npt.NDArray[np.int64],
+    marks: npt.NDArray[np.int64],
+    walk: npt.NDArray[np.int64],
+    block: npt.NDArray[np.int64],
+) -> int:
+    """Follow the page until the end or until a limit is passed; tells the most attributes of one tag."""
     n = len(data)
-    tags = 0
-    for k in range(n):
-        tags += data[k] == 60
-    stack = np.empty((CAPACITY, STACK_COLUMNS), np.int64)
-    active = np.empty((CAPACITY, 3), np.int64)
-    state = np.zeros(7, np.int64)
-    out = np.empty(n + n // 4 + 64, np.uint8)
-    blocks = np.empty((tags + 2, BLOCK_COLUMNS), np.int64)
-    elements = np.empty((min(3 * tags, max_nodes) + 8, ELEMENT_COLUMNS), np.int64)
-    marks = np.empty((MOST_MARKS, 3), np.int64)
-    walk = np.zeros(WALK_NUMBERS, np.int64)
-    block = np.zeros(BLOCK_COLUMNS, np.int64)
+    max_depth, max_nodes, max_steps = limits
     most = 0
     i = 0
     element = -1
     inherited = 0
     while i < n and state[DEEPEST] <= max_depth and state[NODES] <= max_nodes and state[STEPS] <= max_steps:
         begin = i
+        i = find_byte(data, 60, i, n)
         while i < n:
-            if data[i] == 60 and i + 1 < n:
+            if i + 1 < n:
                 after = data[i + 1]
                 if is_letter(after) or after == 47 or after == 33 or after == 63:
                     break
-            i += 1
+            i = find_byte(data, 60, i + 1, n)
         if i > begin and not inherited & SKIPPED:
             if inherited & PREFORMATTED_TEXT:
                 write_preformatted(data, begin, i, out, walk, block, element)
@@ -206,14 +207,16 @@ def _walk(
             alien = state[TOP] > 0 and stack[state[TOP] - 1, ALIEN] != 0
             i = skip_declaration(data, i, alien)
             continue
-        name_end, tag_end, attributes, self_closing, whole = read_tag(data, begin)
+        name_end, name = read_name(data, begin)
+        known = known_name(name)
+        kind = CLASSES[known] if known >= 0 else 0
+        alien = state[TOP] > 0 and stack[state[TOP] - 1, ALIEN] != 0
+        hints = not (is_end or alien or kind & (VOID | FORMATTING | RAW | PLAINTEXT))
+        tag_end, attributes, self_closing, mask = read_attributes(data, name_end, hints)
         most = max(most, attributes)
         if tag_end < 0:
             break
         i = tag_end
-        name = hash_name(data, begin, name_end)
-        known = known_name(name)
-        kind = CLASSES[known] if known >= 0 else 0
         behaviour = BEHAVIOUR[known] if known >= 0 else 0
         same = np.int64(CANONICAL[known]) if known >= 0 else np.int64(name)
         if behaviour & BREAKS and not behaviour & IS_CELL and not inherited & SKIPPED:
@@ -229,9 +232,8 @@ def _walk(
                 if state[TOP] < walk[LINK_HEIGHT]:
                     walk[IN_LINK] = 0
             continue
-        alien = state[TOP] > 0 and stack[state[TOP] - 1, ALIEN] != 0
         if not alien and kind & (RAW | PLAINTEXT):
-            open_element(stack, active, state, same, np.int64(name), kind | VOID, whole, False)
+            open_element(stack, active, state, same, np.int64(name), kind | VOID, 0, False)
             if kind & SCRIPT and attributes and _is_linked_data(data, name_end, i):
                 begin_raw = i
                 i = skip_raw(data, i, begin, name_end, True)
@@ -244,6 +246,7 @@ def _walk(
             element = stack[state[TOP] - 1, NUMBER] if state[TOP] > 0 else -1
             inherited = elements[element, INHERITED] if element >= 0 else 0
             continue
+        whole = hash_tag(data, begin, i - 1) if kind & FORMATTING and not kind & SELF_SCOPED else same
         open_element(stack, active, state, same, np.int64(name), kind, whole, self_closing != 0)
         if kind & FORMATTING:
             if kind & LINK:
@@ -253,9 +256,6 @@ def _walk(
             element = stack[state[TOP] - 1, NUMBER] if state[TOP] > 0 else -1
             inherited = elements[element, INHERITED] if element >= 0 else 0
             continue
-        mask = 0
-        if attributes and not alien and not kind & VOID:
-            mask = attributes_mask(data, name_end, i - 1)
         if state[TOP] > 0:
             element = _register(stack, elements, state, walk, known, mask, 0)
             inherited = elements[element, INHERITED]
@@ -287,6 +287,34 @@ def _walk(
                 elements[parent, ITEMS] += 1
                 walk[NEXT_BULLET] = elements[parent, ITEMS]
     end_block(walk, blocks, block)
+    return most
+
+
+@kernel(types.Tuple((_BUFFER, _ROWS, _ROWS, _ROWS, types.UniTuple(_I, 5)))(_BYTES, _I, _I, _I))
+def _walk(
+    data: npt.NDArray[np.uint8], max_depth: int, max_nodes: int, max_steps: int
+) -> tuple[
+    npt.NDArray[np.uint8],
+    npt.NDArray[np.int64],
+    npt.NDArray[np.int64],
+    npt.NDArray[np.int64],
+    tuple[int, int, int, int, int],
+]:
+    n = len(data)
+    tags = 0
+    for k in range(n):
+        tags += data[k] == 60
+    stack = np.empty((CAPACITY, STACK_COLUMNS), np.int64)
+    active = np.empty((CAPACITY, 3), np.int64)
+    state = np.zeros(STATE_NUMBERS, np.int64)
+    out = np.empty(n + n // 4 + 64, np.uint8)
+    blocks = np.empty((tags + 2, BLOCK_COLUMNS), np.int64)
+    elements = np.empty((min(3 * tags, max_nodes) + 8, ELEMENT_COLUMNS), np.int64)
+    marks = np.empty((MOST_MARKS, 3), np.int64)
+    walk = np.zeros(WALK_NUMBERS, np.int64)
+    block = np.zeros(BLOCK_COLUMNS, np.int64)
+    limits = max_depth, max_nodes, max_steps
+    most = _follow(data, limits, stack, active, state, out, blocks, elements, marks, walk, block)
     shape = (state[NODES] + 3, state[DEEPEST] + 3, most, state[STEPS], state[OPTIONS])
     return (
         out[: walk[OUT]],

@@ -35,12 +35,12 @@ _WINDOWS = np.where(_WINDOWS == _REPLACEMENT, np.arange(0x80, 0xA0), _WINDOWS)
 """What a reference to a C1 control character means."""
 
 
-@kernel(types.boolean(_I), inline="always")
+@kernel(types.boolean(_I), inline="always", _nrt=False)
 def _is_alphanumeric(byte: int) -> bool:
     return 48 <= byte <= 57 or 97 <= (byte | 32) <= 122
 
 
-@kernel(types.UniTuple(_I, 3)(_BYTES, _I))
+@kernel(types.UniTuple(_I, 3)(_BYTES, _I), _nrt=False)
 def _numeric(data: npt.NDArray[np.uint8], position: int) -> tuple[int, int, int]:
     """Decode "&#…"; see `character_reference`."""
     n = len(data)
@@ -72,7 +72,7 @@ def _numeric(data: npt.NDArray[np.uint8], position: int) -> tuple[int, int, int]
     return int(value), 0, int(i)
 
 
-@kernel(types.UniTuple(_I, 3)(_BYTES, _I))
+@kernel(types.UniTuple(_I, 3)(_BYTES, _I), _nrt=False)
 def character_reference(data: npt.NDArray[np.uint8], position: int) -> tuple[int, int, int]:
     """Decode what begins with the "&" at `position`.
 

@@ -34,6 +34,7 @@ from corpusforge.kernels.html_layout import (
     UPPER,
     WORDS,
 )
+from corpusforge.kernels.html_tokens import OFFSET_BASIS, PRIME
 from corpusforge.kernels.loading import kernel, types
 
 _HINTS = len(HINTS)
@@ -95,6 +96,18 @@ FEATURES: tuple[str, ...] = (
 )
 """Names of the columns of the table of features."""
 
+_BITS_IN_ORDER = np.uint64(0x022FDD63CC95386D)
+"""A de Bruijn sequence: its 64 runs of six bits are all different (Leiserson, Prokop and Randall, 1998)."""
+
+
+def _places_of_bits() -> npt.NDArray[np.int64]:
+    """Which single bit, multiplied by the sequence above, leaves what in the highest six."""
+    bits = np.uint64(1) << np.arange(64, dtype=np.uint64)
+    return np.argsort(bits * _BITS_IN_ORDER >> np.uint64(58))
+
+
+_PLACE_OF_BIT = _places_of_bits()
+
 # Sums over what stands in an element.
 _TEXT, _LINK, _GOOD, _BLOCKS, _FIRST, _LAST, _SCORE = 0, 1, 2, 3, 4, 5, 6
 
@@ -102,10 +115,12 @@ _BYTES = types.Array(types.uint8, 1, "C", readonly=True)
 _ROWS = types.Array(types.int64, 2, "C", readonly=True)
 _OWN_ROWS = types.Array(types.int64, 2, "C")
 _TABLE = types.Array(types.int32, 2, "C")
+_NUMBERS = types.Array(types.int64, 1, "C", readonly=True)
+_OWN_NUMBERS = types.Array(types.int64, 1, "C")
 _I = types.int64
 
 
-@kernel(_I(_I, _I), inline="always")
+@kernel(_I(_I, _I), inline="always", _nrt=False)
 def _thousandths(part: int, whole: int) -> int:
     return part * 1000 // max(whole, 1)
 
@@ -143,7 +158,7 @@ def _sums(blocks: npt.NDArray[np.int64], elements: npt.NDArray[np.int64]) -> npt
     return sums
 
 
-@kernel(_I(_ROWS, _ROWS))
+@kernel(_I(_ROWS, _ROWS), _nrt=False)
 def _main(elements: npt.NDArray[np.int64], sums: npt.NDArray[np.int64]) -> int:
     """Row of the element that gathers most paragraphs; the page's row where there is none."""
     best = len(elements)
@@ -156,7 +171,7 @@ def _main(elements: npt.NDArray[np.int64], sums: npt.NDArray[np.int64]) -> int:
     return best
 
 
-@kernel(_I(_ROWS, _I, _I))
+@kernel(_I(_ROWS, _I, _I), _nrt=False)
 def _common_levels(elements: npt.NDArray[np.int64], a: int, b: int) -> int:
     """Levels from the element `a` up to the first that holds `b` too."""
     levels = 0
@@ -169,7 +184,7 @@ def _common_levels(elements: npt.NDArray[np.int64], a: int, b: int) -> int:
     return min(levels, _FAR)
 
 
-@kernel(_I(_ROWS, _I), inline="always")
+@kernel(_I(_ROWS, _I), inline="always", _nrt=False)
 def _tag_of(elements: npt.NDArray[np.int64], element: int) -> int:
     """Code of the nearest tag that has one."""
     while element >= 0:
@@ -179,7 +194,7 @@ def _tag_of(elements: npt.NDArray[np.int64], element: int) -> int:
     return 0
 
 
-@kernel(types.boolean(_BYTES, _I, _I, _BYTES))
+@kernel(types.boolean(_BYTES, _I, _I, _BYTES), _nrt=False)
 def _is_within(text: npt.NDArray[np.uint8], begin: int, end: int, title: npt.NDArray[np.uint8]) -> bool:
     """Tell whether `text[begin:end]` stands in `title`."""
     length = end - begin
@@ -192,29 +207,60 @@ def _is_within(text: npt.NDArray[np.uint8], begin: int, end: int, title: npt.NDA
     return False
 
 
-@kernel(types.void(_BYTES, _ROWS, _ROWS, _ROWS, _BYTES, _TABLE))
+@kernel(types.uint64(_BYTES, _I, _I), _nrt=False)
+def _hash_range(text: npt.NDArray[np.uint8], begin: int, end: int) -> np.uint64:
+    """Hash of `text[begin:end]`: FNV-1a, but over eight bytes at a time."""
+    value = np.uint64(OFFSET_BASIS)
+    i = np.uint64(begin)
+    while i + np.uint64(8) <= np.uint64(end):
+        eight = np.uint64(0)
+        for k in range(8):
+            eight |= np.uint64(text[i + np.uint64(k)]) << np.uint64(8 * k)
+        value = (value ^ eight) * np.uint64(PRIME)
+        value ^= value >> np.uint64(32)
+        i += np.uint64(8)
+    while i < np.uint64(end):
+        value = (value ^ np.uint64(text[i])) * np.uint64(PRIME)
+        i += np.uint64(1)
+    return value
+
+
+@kernel(_OWN_NUMBERS(_BYTES, _ROWS))
+def _repeated(text: npt.NDArray[np.uint8], blocks: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """How many blocks of the page have the text of each, int64[b]."""
+    count = len(blocks)
+    hashes = np.empty(count, np.uint64)
+    for k in range(count):
+        hashes[k] = _hash_range(text, blocks[k, BEGIN], blocks[k, END])
+    order = np.argsort(hashes, kind="mergesort")
+    repeated = np.empty(count, np.int64)
+    first = 0
+    while first < count:
+        last = first
+        while last < count and hashes[order[last]] == hashes[order[first]]:
+            last += 1
+        for place in range(first, last):
+            repeated[order[place]] = last - first
+        first = last
+    return repeated
+
+
+@kernel(types.void(_BYTES, _ROWS, _ROWS, _ROWS, _BYTES, _NUMBERS, _TABLE), _nrt=False)
 def _own(
     text: npt.NDArray[np.uint8],
     blocks: npt.NDArray[np.int64],
     elements: npt.NDArray[np.int64],
     sums: npt.NDArray[np.int64],
     title: npt.NDArray[np.uint8],
+    repeated: npt.NDArray[np.int64],
     table: npt.NDArray[np.int32],
 ) -> None:
-    """Fill the columns `OWN`."""
+    """Fill the columns `OWN`; `repeated` int64[b]: see `_repeated`."""
     page = sums[len(elements)]
     count = len(blocks)
     before = 0
     heading_block = -_FAR
     heading_at = 0
-    hashes = np.empty(count, np.uint64)
-    for k in range(count):
-        row = blocks[k]
-        value = np.uint64(0xCBF29CE484222325)
-        for i in range(row[BEGIN], row[END]):
-            value = (value ^ np.uint64(text[i])) * np.uint64(0x100000001B3)
-        hashes[k] = value
-    ordered = np.sort(hashes)
     for k in range(count):
         row = blocks[k]
         length = row[CHARACTERS]
@@ -238,7 +284,7 @@ def _own(
         f[15] = _thousandths(before, page[_TEXT])
         f[16] = _thousandths(k, count)
         f[17] = elements[row[ELEMENT], DEPTH] if row[ELEMENT] >= 0 else 0
-        f[18] = np.searchsorted(ordered, hashes[k], "right") - np.searchsorted(ordered, hashes[k], "left")
+        f[18] = repeated[k]
         f[19] = text[row[BEGIN]]
         f[20] = page[_TEXT]
         f[21] = count
@@ -262,7 +308,7 @@ def _own(
             f[column + 2] = _thousandths(linked, characters)
 
 
-@kernel(types.void(_ROWS, _ROWS, _ROWS, _TABLE))
+@kernel(types.void(_ROWS, _ROWS, _ROWS, _TABLE), _nrt=False)
 def _around(
     blocks: npt.NDArray[np.int64],
     elements: npt.NDArray[np.int64],
@@ -318,7 +364,7 @@ def _around(
             passed += blocks[k, CHARACTERS]
 
 
-@kernel(types.void(_BYTES, _ROWS, _ROWS, _ROWS, _TABLE, _I))
+@kernel(types.void(_BYTES, _ROWS, _ROWS, _ROWS, _TABLE, _I), _nrt=False)
 def _hints(
     text: npt.NDArray[np.uint8],
     blocks: npt.NDArray[np.int64],
@@ -339,20 +385,23 @@ def _hints(
             f[column + _HINTS + hint] = _FAR
         element = blocks[k, ELEMENT]
         if k > 0 and element == blocks[k - 1, ELEMENT]:
-            f[column + _HINTS :] = table[k - 1, column + _HINTS :]
+            before = table[k - 1]
+            for place in range(column + _HINTS, column + 3 * _HINTS):
+                f[place] = before[place]
             continue
         seen = 0
+        share = 0
         levels = 0
         while element >= 0:
             fresh = elements[element, MASK] & ~seen
             seen |= fresh
-            hint = 0
+            if fresh:
+                share = _thousandths(sums[element, _TEXT], whole)
             while fresh:
-                if fresh & 1:
-                    f[column + _HINTS + hint] = min(levels, _FAR - 1)
-                    f[column + 2 * _HINTS + hint] = _thousandths(sums[element, _TEXT], whole)
-                fresh >>= 1
-                hint += 1
+                hint = _PLACE_OF_BIT[np.uint64(fresh & -fresh) * _BITS_IN_ORDER >> np.uint64(58)]
+                f[column + _HINTS + hint] = min(levels, _FAR - 1)
+                f[column + 2 * _HINTS + hint] = share
+                fresh &= fresh - 1
             element = elements[element, PARENT]
             levels += 1
 
@@ -367,7 +416,7 @@ def _features(
 ) -> npt.NDArray[np.int32]:
     table = np.zeros((len(blocks), columns), np.int32)
     sums = _sums(blocks, elements)
-    _own(text, blocks, elements, sums, title, table)
+    _own(text, blocks, elements, sums, title, _repeated(text, blocks), table)
     _around(blocks, elements, sums, table)
     group_features(blocks, elements, table, columns - 3 * _HINTS - _GROUPS)
     _hints(text, blocks, elements, sums, table, columns - 3 * _HINTS)

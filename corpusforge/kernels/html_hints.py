@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from corpusforge.kernels.html_elements import HASHES
-from corpusforge.kernels.html_tokens import is_letter, is_space, name_hash
+from corpusforge.kernels.html_search import find_byte
+from corpusforge.kernels.html_tokens import ENDS_NAME, is_letter, is_space, name_hash
 from corpusforge.kernels.loading import kernel, types
 
 _BYTES = types.Array(types.uint8, 1, "C", readonly=True)
@@ -91,36 +92,44 @@ def _symbols() -> npt.NDArray[np.uint8]:
 _SYMBOLS = _symbols()
 
 
-def _automaton() -> tuple[npt.NDArray[np.int16], npt.NDArray[np.int64]]:
-    """Next state by state and symbol, and the hints whose words end in a state."""
-    rows: list[list[int]] = [[-1] * 27]
+def _automaton() -> tuple[npt.NDArray[np.uint16], npt.NDArray[np.int64]]:
+    """Next state by state and symbol, and the hints whose words end in a state.
+
+    A state is the offset of its row, `_ROW` long; rows come in the order of their words' lengths, so that those that
+    nearly every byte leads to lie together in the cache.
+    """
+    children: list[dict[int, int]] = [{}]
     found = [0]
-    for hint, words in WORDS.items():
-        for word in words.split():
-            state = 0
-            for character in word:
-                symbol = int(_SYMBOLS[ord(character)])
-                if rows[state][symbol] < 0:
-                    rows[state][symbol] = len(rows)
-                    rows.append([-1] * 27)
+    spelled = [
+        ([int(_SYMBOLS[ord(c)]) for c in word], bit(hint))
+        for hint, words in WORDS.items()
+        for word in words.split()
+    ]
+    at = [0] * len(spelled)
+    for length in range(max(len(symbols) for symbols, _ in spelled)):
+        for number, (symbols, hints) in enumerate(spelled):
+            if length < len(symbols):
+                state = children[at[number]].setdefault(symbols[length], len(children))
+                if state == len(children):
+                    children.append({})
                     found.append(0)
-                state = rows[state][symbol]
-            found[state] |= bit(hint)
-    failure = [0] * len(rows)
-    queue = [0]
-    for state in queue:
-        for symbol in range(27):
+                at[number] = state
+                if length + 1 == len(symbols):
+                    found[state] |= hints
+    rows = [[0] * _ROW for _ in children]
+    failure = [0] * len(children)
+    for state, own in enumerate(children):
+        for symbol in range(_BOUNDARY + 1):
             after = rows[failure[state]][symbol] if state else 0
-            target = rows[state][symbol]
-            if target < 0:
-                rows[state][symbol] = max(after, 0)
-            else:
-                failure[target] = after if state else 0
-                found[target] |= found[failure[target]]
-                queue.append(target)
-    return np.array(rows, np.int16), np.array(found, np.int64)
+            target = own.get(symbol, -1)
+            rows[state][symbol] = target if target >= 0 else after
+            if target >= 0:
+                failure[target] = after
+                found[target] |= found[after]
+    return np.array(rows, np.uint16).ravel() * np.uint16(_ROW), np.array(found, np.int64)
 
 
+_ROW = 32
 _NEXT, _FOUND = _automaton()
 
 
@@ -133,18 +142,19 @@ TAG_MASKS = _tag_masks()
 """Hints of the elements of `HASHES`, by their numbers."""
 
 
-@kernel(_I(_BYTES, _I, _I))
+@kernel(_I(_BYTES, _I, _I), _nrt=False)
 def words_mask(data: npt.NDArray[np.uint8], start: int, end: int) -> int:
     """Hints of the words in `data[start:end]`."""
-    state = np.int64(_NEXT[0, _BOUNDARY])
-    mask = _FOUND[state]
+    state = np.uint64(_NEXT[_BOUNDARY])
+    mask = np.int64(0)
     for k in range(start, end):
-        state = np.int64(_NEXT[state, _SYMBOLS[data[k]]])
-        mask |= _FOUND[state]
-    return int(mask | _FOUND[_NEXT[state, _BOUNDARY]])
+        state = np.uint64(_NEXT[state | np.uint64(_SYMBOLS[data[np.uint64(k)]])])
+        mask |= _FOUND[state // np.uint64(_ROW)]
+    state = np.uint64(_NEXT[state | np.uint64(_BOUNDARY)])
+    return int(mask | _FOUND[state // np.uint64(_ROW)])
 
 
-@kernel(_I(_BYTES, _I, _I), inline="always")
+@kernel(_I(_BYTES, _I, _I), inline="always", _nrt=False)
 def _is_hinting(data: npt.NDArray[np.uint8], start: int, end: int) -> int:
     """Tell what an attribute's name is: 1 its value hints, 2 the attribute itself does, else 0."""
     length = end - start
@@ -165,44 +175,51 @@ def _is_hinting(data: npt.NDArray[np.uint8], start: int, end: int) -> int:
     return int(length == 8 and first == 105 and data[start + 1] | 32 == 116)  # itemprop
 
 
-@kernel(_I(_BYTES, _I, _I))
-def attributes_mask(data: npt.NDArray[np.uint8], start: int, end: int) -> int:
-    """Hints of a tag's attributes, which stand in `data[start:end]`; `end` is the offset of the tag's ">"."""
+@kernel(types.UniTuple(_I, 4)(_BYTES, _I, types.boolean), _nrt=False)
+def read_attributes(data: npt.NDArray[np.uint8], position: int, hinting: bool) -> tuple[int, int, int, int]:
+    """Read the rest of a tag whose name ends at `position`: where the tag ends, its attributes, 1 if it closes itself.
+
+    The fourth number is the mask of its attributes' hints, if `hinting`, else 0. A tag without an end reaches the end
+    of the data and counts as -1 in the first place.
+    """
+    n = len(data)
+    i = position
+    attributes = 0
+    self_closing = 0
     mask = 0
-    i = start
-    while i < end:
-        while i < end and (is_space(data[i]) or data[i] == 47):
+    while True:
+        while i < n and (is_space(data[np.uint64(i)]) or data[np.uint64(i)] == 47):
+            self_closing = 1 if data[np.uint64(i)] == 47 else 0
             i += 1
+        if i >= n:
+            return -1, attributes, 0, 0
+        if data[np.uint64(i)] == 62:
+            return i + 1, attributes, self_closing, mask
+        attributes += 1
+        self_closing = 0
         begin = i
-        i += 1
-        while i < end and not (is_space(data[i]) or data[i] == 47 or data[i] == 61):
+        i += 1  # an attribute's name may begin with "="
+        while i < n and not (ENDS_NAME[data[np.uint64(i)]] or data[np.uint64(i)] == 61):
             i += 1
-        name_end = min(i, end)
-        if begin >= end:
-            break
-        hinting = _is_hinting(data, begin, name_end) if is_letter(data[begin]) else 0
-        if hinting == 2:
+        named = _is_hinting(data, begin, i) if hinting and is_letter(data[begin]) else 0
+        if named == 2:
             mask |= HIDDEN
-        while i < end and is_space(data[i]):
-            i += 1
-        if i >= end or data[i] != 61:
+        after = i
+        while after < n and is_space(data[np.uint64(after)]):
+            after += 1
+        if after >= n or data[np.uint64(after)] != 61:
             continue
-        i += 1
-        while i < end and is_space(data[i]):
+        i = after + 1
+        while i < n and is_space(data[np.uint64(i)]):
             i += 1
-        value = i
-        if i < end and (data[i] == 34 or data[i] == 39):
-            quote = data[i]
-            value = i + 1
-            i += 1
-            while i < end and data[i] != quote:
-                i += 1
-            if hinting == 1:
-                mask |= words_mask(data, value, min(i, end))
-            i += 1
+        if i < n and (data[np.uint64(i)] == 34 or data[np.uint64(i)] == 39):
+            begin = i + 1
+            end = find_byte(data, np.int64(data[np.uint64(i)]), begin, n)
+            i = end + 1
         else:
-            while i < end and not is_space(data[i]):
+            begin = i
+            while i < n and not (is_space(data[np.uint64(i)]) or data[np.uint64(i)] == 62):
                 i += 1
-            if hinting == 1:
-                mask |= words_mask(data, value, i)
-    return mask
+            end = i
+        if named == 1:
+            mask |= words_mask(data, begin, end)

@@ -50,7 +50,9 @@ from corpusforge.kernels.html_elements import (
     VOID,
     signed,
 )
-from corpusforge.kernels.html_tokens import hash_name, is_letter, read_tag, skip_declaration, skip_raw
+from corpusforge.kernels.html_hints import read_attributes
+from corpusforge.kernels.html_search import find_byte
+from corpusforge.kernels.html_tokens import hash_tag, is_letter, read_name, skip_declaration, skip_raw
 from corpusforge.kernels.loading import kernel, types
 
 _TR, _TBODY, _P, _LI = signed("tr"), signed("tbody"), signed("p"), signed("li")
@@ -65,7 +67,8 @@ STACK_COLUMNS = 6
 # Columns of the list of active formatting elements: name, hash of the whole tag, height of the stack when it opened.
 WHOLE, HEIGHT = 1, 2
 # Numbers of the scan's state.
-TOP, ACTIVE, REPEAT, NODES, DEEPEST, STEPS, OPTIONS = 0, 1, 2, 3, 4, 5, 6
+TOP, ACTIVE, REPEAT, NODES, DEEPEST, STEPS, OPTIONS, MARKERS, PARAGRAPHS = range(9)
+STATE_NUMBERS = 9
 
 _BYTES = types.Array(types.uint8, 1, "C", readonly=True)
 _TABLE = types.Array(types.int64, 2, "C")
@@ -88,25 +91,45 @@ class PageShape(NamedTuple):
     options: int
 
 
-@kernel(_I(types.uint64))
+def _places() -> npt.NDArray[np.int16]:
+    """Number of each known name where its hash, or the first free place behind, puts it; else -1."""
+    places = np.full(_PLACES, -1, np.int16)
+    for number, value in enumerate(HASHES.tolist()):
+        place = value % _PLACES
+        while places[place] >= 0:
+            place = (place + 1) % _PLACES
+        places[place] = number
+    return places
+
+
+_PLACES = 1024
+_NUMBERS = _places()
+
+
+@kernel(_I(types.uint64), _nrt=False)
 def known_name(name: np.uint64) -> int:
     """Number of a known name, or -1."""
-    k = int(np.searchsorted(HASHES, name))
-    return k if k < len(HASHES) and HASHES[k] == name else -1
+    place = name % np.uint64(_PLACES)
+    while _NUMBERS[place] >= 0 and HASHES[_NUMBERS[place]] != name:
+        place = (place + np.uint64(1)) % np.uint64(_PLACES)
+    return int(_NUMBERS[place])
 
 
-@kernel(types.void(_TABLE, _STATE, _I))
+@kernel(types.void(_TABLE, _STATE, _I), _nrt=False)
 def _pop_to(stack: npt.NDArray[np.int64], state: npt.NDArray[np.int64], height: int) -> None:
     """Cut the stack of open elements to `height`."""
     while state[TOP] > height:
         state[TOP] -= 1
-        if stack[state[TOP], KIND] & MARKER and not stack[state[TOP], ALIEN]:
-            state[ACTIVE] = min(state[ACTIVE], stack[state[TOP], BELOW])
+        if not stack[state[TOP], ALIEN]:
+            if stack[state[TOP], KIND] & MARKER:
+                state[MARKERS] -= 1
+                state[ACTIVE] = min(state[ACTIVE], stack[state[TOP], BELOW])
+            state[PARAGRAPHS] -= stack[state[TOP], NAME] == _P
         # Formatting elements that stood above are opened again by what follows (13.2.4.3).
         state[REPEAT] = 1
 
 
-@kernel(_I(_TABLE, _STATE, _I, _I))
+@kernel(_I(_TABLE, _STATE, _I, _I), _nrt=False)
 def _find_name(stack: npt.NDArray[np.int64], state: npt.NDArray[np.int64], name: int, stop: int) -> int:
     """Height of the topmost HTML element of that name above any of a class in `stop`; -1 where there is none."""
     for k in range(state[TOP] - 1, -1, -1):
@@ -117,7 +140,7 @@ def _find_name(stack: npt.NDArray[np.int64], state: npt.NDArray[np.int64], name:
     return -1
 
 
-@kernel(_I(_TABLE, _STATE, _I))
+@kernel(_I(_TABLE, _STATE, _I), _nrt=False)
 def _find_kind(stack: npt.NDArray[np.int64], state: npt.NDArray[np.int64], kind: int) -> int:
     """Height of the topmost HTML element of a class in `kind`; -1 where there is none."""
     for k in range(state[TOP] - 1, -1, -1):
@@ -126,7 +149,7 @@ def _find_kind(stack: npt.NDArray[np.int64], state: npt.NDArray[np.int64], kind:
     return -1
 
 
-@kernel(types.void(_TABLE, _STATE, _I, _I, _I, _I))
+@kernel(types.void(_TABLE, _STATE, _I, _I, _I, _I), _nrt=False)
 def _push(
     stack: npt.NDArray[np.int64], state: npt.NDArray[np.int64], name: int, exact: int, kind: int, alien: int
 ) -> None:
@@ -138,16 +161,21 @@ def _push(
         stack[state[TOP], BELOW] = state[ACTIVE]
         stack[state[TOP], NUMBER] = -1
         state[TOP] += 1
+        if not alien:
+            state[MARKERS] += kind & MARKER != 0
+            state[PARAGRAPHS] += name == _P
 
 
-@kernel(_I(_TABLE, _STATE))
+@kernel(_I(_TABLE, _STATE), _nrt=False)
 def _last_marker(stack: npt.NDArray[np.int64], state: npt.NDArray[np.int64]) -> int:
     """Length of the list of active formatting elements at its last marker."""
+    if state[MARKERS] == 0:
+        return 0
     marker = _find_kind(stack, state, MARKER)
     return int(min(state[ACTIVE], stack[marker, BELOW])) if marker >= 0 else 0
 
 
-@kernel(types.void(_TABLE, _STATE, _I))
+@kernel(types.void(_TABLE, _STATE, _I), _nrt=False)
 def _forget(active: npt.NDArray[np.int64], state: npt.NDArray[np.int64], index: int) -> None:
     """Take one entry out of the list of active formatting elements."""
     for k in range(index, state[ACTIVE] - 1):
@@ -156,7 +184,7 @@ def _forget(active: npt.NDArray[np.int64], state: npt.NDArray[np.int64], index: 
     state[ACTIVE] -= 1
 
 
-@kernel(types.void(_TABLE, _TABLE, _STATE, _I, _I, _I))
+@kernel(types.void(_TABLE, _TABLE, _STATE, _I, _I, _I), _nrt=False)
 def _open_formatting(
     stack: npt.NDArray[np.int64],
     active: npt.NDArray[np.int64],
@@ -184,19 +212,21 @@ def _open_formatting(
         state[ACTIVE] += 1
 
 
-@kernel(types.void(_TABLE, _TABLE, _STATE, _I))
+@kernel(types.void(_TABLE, _TABLE, _STATE, _I), _nrt=False)
 def _close_formatting(
     stack: npt.NDArray[np.int64], active: npt.NDArray[np.int64], state: npt.NDArray[np.int64], name: int
 ) -> None:
     """Leave a formatting element unless something bars the way to it (the adoption agency, 13.2.6.4.7)."""
     for k in range(state[ACTIVE] - 1, _last_marker(stack, state) - 1, -1):
         if active[k, NAME] == name:
-            if _find_kind(stack, state, BARRIER) < active[k, HEIGHT]:
-                _forget(active, state, k)
+            for height in range(state[TOP] - 1, active[k, HEIGHT] - 1, -1):
+                if stack[height, KIND] & BARRIER and not stack[height, ALIEN]:
+                    return
+            _forget(active, state, k)
             return
 
 
-@kernel(types.void(_TABLE, _STATE, _I, _I))
+@kernel(types.void(_TABLE, _STATE, _I, _I), _nrt=False)
 def _open_in_table(stack: npt.NDArray[np.int64], state: npt.NDArray[np.int64], name: int, kind: int) -> None:
     """Enter a cell, row, caption or such; outside of a table the tag is ignored."""
     table = _find_kind(stack, state, TABLE | TEMPLATE)
@@ -220,7 +250,7 @@ def _open_in_table(stack: npt.NDArray[np.int64], state: npt.NDArray[np.int64], n
     _push(stack, state, name, name, kind, 0)
 
 
-@kernel(types.void(_TABLE, _TABLE, _STATE, _I, _I))
+@kernel(types.void(_TABLE, _TABLE, _STATE, _I, _I), _nrt=False)
 def _make_room(
     stack: npt.NDArray[np.int64],
     active: npt.NDArray[np.int64],
@@ -229,7 +259,7 @@ def _make_room(
     kind: int,
 ) -> None:
     """Close what the start tag of an HTML element closes."""
-    if kind & CLOSES_PARAGRAPH:
+    if kind & CLOSES_PARAGRAPH and state[PARAGRAPHS]:
         paragraph = _find_name(stack, state, _P, BARRIER | BUTTON)
         if paragraph >= 0:
             _pop_to(stack, state, paragraph)
@@ -252,14 +282,14 @@ def _make_room(
             _pop_to(stack, state, button)
 
 
-@kernel(types.void(_TABLE, _STATE))
+@kernel(types.void(_TABLE, _STATE), _nrt=False)
 def _leave_foreign(stack: npt.NDArray[np.int64], state: npt.NDArray[np.int64]) -> None:
     """Close SVG and MathML elements up to one of HTML or to an integration point (13.2.6.5)."""
     while state[TOP] > 0 and stack[state[TOP] - 1, ALIEN]:
         _pop_to(stack, state, state[TOP] - 1)
 
 
-@kernel(types.void(_TABLE, _TABLE, _STATE, _I, _I, _I, _I, types.boolean))
+@kernel(types.void(_TABLE, _TABLE, _STATE, _I, _I, _I, _I, types.boolean), _nrt=False)
 def open_element(
     stack: npt.NDArray[np.int64],
     active: npt.NDArray[np.int64],
@@ -299,7 +329,7 @@ def open_element(
     state[DEEPEST] = max(state[DEEPEST], depth)
 
 
-@kernel(types.void(_TABLE, _TABLE, _STATE, _I, _I, _I))
+@kernel(types.void(_TABLE, _TABLE, _STATE, _I, _I, _I), _nrt=False)
 def close_element(
     stack: npt.NDArray[np.int64],
     active: npt.NDArray[np.int64],
@@ -339,19 +369,22 @@ def close_element(
         _pop_to(stack, state, found)
 
 
-@kernel(types.UniTuple(_I, 5)(_BYTES, _I))
-def _scan(data: npt.NDArray[np.uint8], max_depth: int) -> tuple[int, int, int, int, int]:
-    """Scan until the end or until the depth is over `max_depth`."""
+@kernel(_I(_BYTES, _I, _TABLE, _TABLE, _STATE), _nrt=False)
+def _follow(
+    data: npt.NDArray[np.uint8],
+    max_depth: int,
+    stack: npt.NDArray[np.int64],
+    active: npt.NDArray[np.int64],
+    state: npt.NDArray[np.int64],
+) -> int:
+    """Follow the tags until the end or until the depth is over `max_depth`; tells the most attributes of one."""
     n = len(data)
-    stack = np.empty((CAPACITY, STACK_COLUMNS), np.int64)
-    active = np.empty((CAPACITY, 3), np.int64)
-    state = np.zeros(7, np.int64)
     most = 0
     i = 0
-    while i + 1 < n and state[DEEPEST] <= max_depth:
-        if data[i] != 60:
-            i += 1
-            continue
+    while state[DEEPEST] <= max_depth:
+        i = find_byte(data, 60, i, n)
+        if i + 1 >= n:
+            break
         following = data[i + 1]
         is_end = following == 47
         begin = i + 2 if is_end else i + 1
@@ -362,12 +395,11 @@ def _scan(data: npt.NDArray[np.uint8], max_depth: int) -> tuple[int, int, int, i
             else:
                 i += 1
             continue
-        name_end, tag_end, attributes, self_closing, whole = read_tag(data, begin)
+        name_end, name = read_name(data, begin)
+        i, attributes, self_closing, _ = read_attributes(data, name_end, False)
         most = max(most, attributes)
-        if tag_end < 0:
+        if i < 0:
             break
-        i = tag_end
-        name = hash_name(data, begin, name_end)
         known = known_name(name)
         kind = CLASSES[known] if known >= 0 else 0
         same = np.int64(CANONICAL[known]) if known >= 0 else np.int64(name)
@@ -377,10 +409,20 @@ def _scan(data: npt.NDArray[np.uint8], max_depth: int) -> tuple[int, int, int, i
         alien = state[TOP] > 0 and stack[state[TOP] - 1, ALIEN] != 0
         raw = not alien and kind & (RAW | PLAINTEXT) != 0
         if raw:
-            open_element(stack, active, state, same, np.int64(name), kind | VOID, whole, False)
+            open_element(stack, active, state, same, np.int64(name), kind | VOID, 0, False)
             i = n if kind & PLAINTEXT else skip_raw(data, i, begin, name_end, kind & SCRIPT != 0)
             continue
+        whole = hash_tag(data, begin, i - 1) if kind & FORMATTING and not kind & SELF_SCOPED else same
         open_element(stack, active, state, same, np.int64(name), kind, whole, self_closing != 0)
+    return most
+
+
+@kernel(types.UniTuple(_I, 5)(_BYTES, _I))
+def _scan(data: npt.NDArray[np.uint8], max_depth: int) -> tuple[int, int, int, int, int]:
+    stack = np.empty((CAPACITY, STACK_COLUMNS), np.int64)
+    active = np.empty((CAPACITY, 3), np.int64)
+    state = np.zeros(STATE_NUMBERS, np.int64)
+    most = _follow(data, max_depth, stack, active, state)
     # html, head and body stand in every tree, and an end tag without its start can make one more element.
     return state[NODES] + 3, state[DEEPEST] + 3, most, state[STEPS], state[OPTIONS]
 

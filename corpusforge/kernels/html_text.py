@@ -9,6 +9,7 @@ from corpusforge.kernels.html_entities import character_reference
 from corpusforge.kernels.html_layout import (
     BEGIN,
     BEGUN,
+    BLOCK_COLUMNS,
     BLOCK_COUNT,
     BULLET,
     BYTE_CLASS,
@@ -42,14 +43,35 @@ _STATE = types.Array(types.int64, 1, "C")
 _I = types.int64
 
 
-@kernel(types.void(_STATE, _ROWS, _STATE))
+_WHITE, _CLOSER_LOOK = -1, -2
+_PIECE = (1 << 15) - 1
+"""Bytes of text whose counts fit 16 bits each, and the highest the 15 that leave the sum positive."""
+_LOW = 0xFFFF
+
+
+def _counts_of_bytes() -> npt.NDArray[np.int64]:
+    """What a byte of text adds to counts side by side: code points, then clauses, digits, and capitals from bit 48."""
+    table = np.array([int(byte & 0xC0 != 0x80) for byte in range(256)], np.int64)
+    for place, of_class in ((16, 2), (32, 4), (48, 8)):
+        table += np.where(np.equal(BYTE_CLASS, of_class), 1 << place, 0)
+    table[BYTE_CLASS == 1] = _WHITE
+    table[BYTE_CLASS == 16] = _CLOSER_LOOK
+    return table
+
+
+_COUNTED = _counts_of_bytes()
+
+
+@kernel(types.void(_STATE, _ROWS, _STATE), _nrt=False)
 def end_block(
     walk: npt.NDArray[np.int64], blocks: npt.NDArray[np.int64], block: npt.NDArray[np.int64]
 ) -> None:
     """End the block, if it holds anything."""
     if walk[OUT] > walk[BEGUN] and walk[BLOCK_COUNT] < len(blocks):
         row = blocks[walk[BLOCK_COUNT]]
-        row[:] = block
+        for column in range(BLOCK_COLUMNS):
+            row[column] = block[column]
+            block[column] = 0
         row[BEGIN] = walk[BEGUN]
         row[END] = walk[OUT]
         row[BULLET] = walk[NEXT_BULLET]
@@ -57,12 +79,11 @@ def end_block(
         walk[ELEMENTS_BEFORE] = walk[ELEMENT_COUNT]
         walk[NEXT_BULLET] = 0
         walk[BLOCK_COUNT] += 1
-        block[:] = 0
     walk[BEGUN] = walk[OUT]
     walk[PENDING] = NOTHING
 
 
-@kernel(types.void(_BUFFER, _STATE, _STATE, _I, _I), inline="always")
+@kernel(types.void(_BUFFER, _STATE, _STATE, _I, _I), inline="always", _nrt=False)
 def _before_character(
     out: npt.NDArray[np.uint8],
     walk: npt.NDArray[np.int64],
@@ -83,7 +104,7 @@ def _before_character(
     walk[PENDING] = NOTHING
 
 
-@kernel(types.void(_BUFFER, _STATE, _I))
+@kernel(types.void(_BUFFER, _STATE, _I), _nrt=False)
 def _write_code_point(out: npt.NDArray[np.uint8], walk: npt.NDArray[np.int64], value: int) -> None:
     k = walk[OUT]
     if value < 0x80:
@@ -107,7 +128,7 @@ def _write_code_point(out: npt.NDArray[np.uint8], walk: npt.NDArray[np.int64], v
     walk[OUT] = k
 
 
-@kernel(_I(_BYTES, _I, _BUFFER, _STATE, _STATE, _I, _I))
+@kernel(_I(_BYTES, _I, _BUFFER, _STATE, _STATE, _I, _I), _nrt=False)
 def _special(
     data: npt.NDArray[np.uint8],
     i: int,
@@ -164,7 +185,7 @@ def _special(
     return after
 
 
-@kernel(types.void(_BYTES, _I, _I, _BUFFER, _STATE, _STATE, _I))
+@kernel(types.void(_BYTES, _I, _I, _BUFFER, _STATE, _STATE, _I), _nrt=False)
 def write_text(
     data: npt.NDArray[np.uint8],
     start: int,
@@ -176,47 +197,62 @@ def write_text(
 ) -> None:
     """Write the text `data[start:end]`, white space collapsed."""
     i = start
+    k = walk[OUT]
+    begun = walk[BEGUN]
+    pending = walk[PENDING]
+    linking = walk[IN_LINK]
     while i < end:
-        byte = data[i]
-        kind = BYTE_CLASS[byte]
-        if kind == 1:
-            if walk[OUT] > walk[BEGUN] and walk[PENDING] == NOTHING:
-                walk[PENDING] = SPACE
-            i += 1
-            continue
-        if kind == 16:
-            i = _special(data, i, out, walk, block, element, 0)
-            continue
-        _before_character(out, walk, block, element, 0)
-        k = walk[OUT]
-        characters = 0
-        clauses = 0
-        digits = 0
-        upper = 0
-        while True:
-            out[k] = byte
-            k += 1
-            characters += (byte & 0xC0) != 0x80
-            clauses += kind == 2
-            digits += kind == 4
-            upper += kind == 8
-            i += 1
-            if i >= end:
-                break
-            byte = data[i]
-            kind = BYTE_CLASS[byte]
-            if kind & 17:
-                break
-        walk[OUT] = k
-        block[CHARACTERS] += characters
-        block[CLAUSES] += clauses
-        block[DIGITS] += digits
-        block[UPPER] += upper
-        if walk[IN_LINK]:
+        piece_end = min(end, i + _PIECE)
+        sums = 0
+        separators = 0
+        while i < piece_end:
+            counted = _COUNTED[data[i]]
+            if counted == _WHITE:
+                if k > begun and pending == NOTHING:
+                    pending = SPACE
+                while counted == _WHITE:
+                    i += 1
+                    if i >= piece_end:
+                        break
+                    counted = _COUNTED[data[np.uint64(i)]]
+                continue
+            if counted == _CLOSER_LOOK:
+                walk[OUT] = k
+                walk[PENDING] = pending
+                i = _special(data, i, out, walk, block, element, 0)
+                k = walk[OUT]
+                pending = walk[PENDING]
+                continue
+            if k == begun:
+                block[ELEMENT] = element
+                block[PREFORMATTED] = 0
+            elif pending:
+                out[k] = 32 if pending == SPACE else (10 if pending == LINE_BREAK else 9)
+                k += 1
+                separators += 1
+                block[LINES] += pending == LINE_BREAK
+            pending = NOTHING
+            while counted >= 0:
+                out[np.uint64(k)] = data[np.uint64(i)]
+                sums += counted
+                k += 1
+                i += 1
+                if i >= piece_end:
+                    break
+                counted = _COUNTED[data[np.uint64(i)]]
+        characters = sums & _LOW
+        block[CHARACTERS] += characters + separators
+        block[WORDS] += separators
+        block[CLAUSES] += sums >> 16 & _LOW
+        block[DIGITS] += sums >> 32 & _LOW
+        block[UPPER] += sums >> 48
+        if linking:
             block[LINKED] += characters
+    walk[OUT] = k
+    walk[PENDING] = pending
 
 
-@kernel(types.void(_BYTES, _I, _I, _BUFFER, _STATE, _STATE, _I))
+@kernel(types.void(_BYTES, _I, _I, _BUFFER, _STATE, _STATE, _I), _nrt=False)
 def write_preformatted(
     data: npt.NDArray[np.uint8],
     start: int,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from corpusforge.kernels.html_search import find_byte
 from corpusforge.kernels.loading import kernel, types
 
 OFFSET_BASIS, PRIME = 0xCBF29CE484222325, 0x100000001B3
@@ -23,87 +24,59 @@ def name_hash(name: str) -> int:
     return value
 
 
-@kernel(types.boolean(_I), inline="always")
+def _ends(text: bytes) -> npt.NDArray[np.bool_]:
+    table = np.zeros(256, np.bool_)
+    table[list(text)] = True
+    return table
+
+
+ENDS_NAME = _ends(b" \n\t\r\f/>")
+"""Bytes that end the name of a tag."""
+
+
+@kernel(types.boolean(_I), inline="always", _nrt=False)
 def is_space(byte: int) -> bool:
     """Tell whether a byte is ASCII white space of HTML."""
     return byte == 32 or byte == 10 or byte == 9 or byte == 13 or byte == 12
 
 
-@kernel(types.boolean(_I), inline="always")
+@kernel(types.boolean(_I), inline="always", _nrt=False)
 def is_letter(byte: int) -> bool:
     """Tell whether a byte is an ASCII letter."""
     return 97 <= (byte | 32) <= 122
 
 
-@kernel(types.UniTuple(_I, 5)(_BYTES, _I))
-def read_tag(data: npt.NDArray[np.uint8], position: int) -> tuple[int, int, int, int, int]:
-    """Read a tag whose name begins at `position`: end of the name, end of the tag, attributes, self-closing, hash.
-
-    The hash covers all of the tag's bytes as they stand. A tag without an end reaches the end of the data and counts
-    as -1 in the second place.
-    """
+@kernel(types.Tuple((_I, _U))(_BYTES, _I), _nrt=False)
+def read_name(data: npt.NDArray[np.uint8], position: int) -> tuple[int, np.uint64]:
+    """Read the name of a tag that begins at `position`: where it ends, and FNV-1a of it in lower case."""
     n = len(data)
-    i = position
-    while i < n and not (is_space(data[i]) or data[i] == 47 or data[i] == 62):
-        i += 1
-    name_end = i
-    attributes = 0
-    self_closing = 0
-    while True:
-        while i < n and (is_space(data[i]) or data[i] == 47):
-            self_closing = 1 if data[i] == 47 else 0
-            i += 1
-        if i >= n:
-            return name_end, -1, attributes, 0, 0
-        if data[i] == 62:
-            break
-        attributes += 1
-        self_closing = 0
-        i += 1  # an attribute's name may begin with "="
-        while i < n and not (is_space(data[i]) or data[i] == 47 or data[i] == 62 or data[i] == 61):
-            i += 1
-        after = i
-        while after < n and is_space(data[after]):
-            after += 1
-        if after >= n or data[after] != 61:
-            continue
-        i = after + 1
-        while i < n and is_space(data[i]):
-            i += 1
-        if i < n and (data[i] == 34 or data[i] == 39):
-            quote = data[i]
-            i += 1
-            while i < n and data[i] != quote:
-                i += 1
-            i += 1
-        else:
-            while i < n and not (is_space(data[i]) or data[i] == 62):
-                i += 1
     value = np.uint64(OFFSET_BASIS)
-    for k in range(position, i):
+    i = position
+    while i < n and not ENDS_NAME[data[i]]:
+        byte = np.uint64(data[i])
+        if 65 <= byte <= 90:
+            byte = byte | np.uint64(32)
+        value = (value ^ byte) * np.uint64(PRIME)
+        i += 1
+    return i, value
+
+
+@kernel(_I(_BYTES, _I, _I), _nrt=False)
+def hash_tag(data: npt.NDArray[np.uint8], begin: int, end: int) -> int:
+    """FNV-1a of `data[begin:end]` as it stands, as a signed number."""
+    value = np.uint64(OFFSET_BASIS)
+    for k in range(begin, end):
         value = (value ^ np.uint64(data[k])) * np.uint64(PRIME)
-    return name_end, i + 1, attributes, self_closing, int(np.int64(value))
+    return int(np.int64(value))
 
 
-@kernel(types.boolean(_BYTES, _I), inline="always")
+@kernel(types.boolean(_BYTES, _I), inline="always", _nrt=False)
 def is_comment(data: npt.NDArray[np.uint8], position: int) -> bool:
     """Tell whether the "<" at `position` begins "<!--"; three more bytes must be there."""
     return bool(data[position + 1] == 33 and data[position + 2] == 45 and data[position + 3] == 45)
 
 
-@kernel(_U(_BYTES, _I, _I))
-def hash_name(data: npt.NDArray[np.uint8], start: int, end: int) -> np.uint64:
-    """FNV-1a, uint64, of a name in lower case."""
-    value = np.uint64(OFFSET_BASIS)
-    for k in range(start, end):
-        byte = np.uint64(data[k])
-        if 65 <= byte <= 90:
-            byte = byte | np.uint64(32)
-        value = (value ^ byte) * np.uint64(PRIME)
-    return value
-
-
-@kernel(types.boolean(_BYTES, _I, _BYTES, _I, _I))
+@kernel(types.boolean(_BYTES, _I, _BYTES, _I, _I), _nrt=False)
 def name_at(
     data: npt.NDArray[np.uint8], position: int, names: npt.NDArray[np.uint8], start: int, end: int
 ) -> bool:
@@ -120,16 +93,18 @@ def name_at(
     return bool(is_space(after) or after == 47 or after == 62)
 
 
-@kernel(_I(_BYTES, _I, _I, _I, types.boolean))
+@kernel(_I(_BYTES, _I, _I, _I, types.boolean), _nrt=False)
 def skip_raw(data: npt.NDArray[np.uint8], position: int, start: int, end: int, is_script: bool) -> int:
     """Find the end tag of the raw text element named `data[start:end]`; gives its "<", or the end of the data."""
     n = len(data)
     escaped = 0  # 1: in "<!--" of a script, 2: in a script of it (13.2.5.17 and following)
     i = position
     while i < n:
-        if is_script and escaped and data[i] == 45 and i + 2 < n and data[i + 1] == 45 and data[i + 2] == 62:
+        if not escaped:
+            i = find_byte(data, 60, i, n)
+        elif data[i] == 45 and i + 2 < n and data[i + 1] == 45 and data[i + 2] == 62:
             escaped = 0
-        if data[i] == 60 and i + 1 < n:
+        if i + 1 < n and data[i] == 60:
             if data[i + 1] == 47 and name_at(data, i + 2, data, start, end):
                 if escaped != 2:
                     return i
@@ -143,7 +118,7 @@ def skip_raw(data: npt.NDArray[np.uint8], position: int, start: int, end: int, i
     return n
 
 
-@kernel(_I(_BYTES, _I))
+@kernel(_I(_BYTES, _I), _nrt=False)
 def skip_comment(data: npt.NDArray[np.uint8], position: int) -> int:
     """Find the end of a comment; `position` is behind its "<!--"."""
     n = len(data)
@@ -151,16 +126,17 @@ def skip_comment(data: npt.NDArray[np.uint8], position: int) -> int:
         return position + 1
     if position + 1 < n and data[position] == 45 and data[position + 1] == 62:
         return position + 2
-    for i in range(position, n - 2):
-        if data[i] == 45 and data[i + 1] == 45:
-            if data[i + 2] == 62:
-                return i + 3
-            if data[i + 2] == 33 and i + 3 < n and data[i + 3] == 62:
-                return i + 4
+    end = find_byte(data, 62, position, n)
+    while end < n:
+        if end - 2 >= position and data[end - 1] == 45 and data[end - 2] == 45:
+            return int(end + 1)
+        if end - 3 >= position and data[end - 1] == 33 and data[end - 2] == 45 and data[end - 3] == 45:
+            return int(end + 1)
+        end = find_byte(data, 62, end + 1, n)
     return n
 
 
-@kernel(_I(_BYTES, _I, types.boolean))
+@kernel(_I(_BYTES, _I, types.boolean), _nrt=False)
 def skip_declaration(data: npt.NDArray[np.uint8], position: int, is_foreign: bool) -> int:
     """Find the end of "<!…", "<?…" or "</" without a name; `position` is that of "<"."""
     n = len(data)
@@ -172,7 +148,4 @@ def skip_declaration(data: npt.NDArray[np.uint8], position: int, is_foreign: boo
                 if data[i] == 93 and data[i + 1] == 93 and data[i + 2] == 62:
                     return i + 3
             return n
-    for i in range(position + 2, n):
-        if data[i] == 62:
-            return i + 1
-    return n
+    return int(min(find_byte(data, 62, position + 2, n) + 1, n))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -49,11 +48,11 @@ def test_nothing_gives_nothing() -> None:
 
 def test_the_model_is_whole() -> None:
     model = block_model()
-    inner = model.nodes[:, 0] >= 0
-    assert model.nodes[inner, 0].max() < len(FEATURES)
-    assert (model.nodes[inner, 2] > np.nonzero(inner)[0]).all()  # children come later: every walk ends
-    assert (model.nodes[inner, 3] > np.nonzero(inner)[0]).all()
-    assert model.nodes[inner, 2:].max() < len(model.nodes)
+    forest = model.forest
+    assert 0 <= forest.columns.min() <= forest.columns.max() < len(FEATURES)
+    assert 0 <= forest.questions[:, :, 0].min() <= forest.questions[:, :, 0].max() < len(forest.columns)
+    assert forest.leaves.shape == (len(forest.questions), forest.questions.shape[1] + 1)
+    assert 0 < model.looked < len(forest.leaves)
 
 
 @given(

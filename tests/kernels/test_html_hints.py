@@ -9,7 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corpusforge.kernels.html_hints import HINTS, WORDS, attributes_mask, bit, words_mask
+from corpusforge.kernels.html_hints import HINTS, WORDS, bit, read_attributes, words_mask
+from corpusforge.kernels.html_tokens import read_name
+
+
+def view(text: str) -> np.ndarray:
+    return np.frombuffer(text.encode(), np.uint8)
 
 
 def found(mask: int) -> set[str]:
@@ -48,10 +53,43 @@ def test_equals_a_search_for_every_word(pieces: list[str]) -> None:
     ],
 )
 def test_attributes(attributes: str, expected: set[str]) -> None:
-    data = np.frombuffer(attributes.encode() + b">", np.uint8)
-    assert found(int(attributes_mask(data, 0, len(data) - 1))) == expected
+    mask = read_attributes(view(attributes + ">"), 0, True)[3]
+    assert found(mask) == expected
+
+
+@pytest.mark.parametrize(
+    ("tag", "name", "attributes", "self_closing"),
+    [
+        ("p>", "p", 0, 0),
+        ("br/>", "br", 0, 1),
+        ("br / >", "br", 0, 0),
+        ("a href=x/>", "a", 1, 0),
+        ('a href="x>y" b>', "a", 2, 0),
+        ("a href='x\">y'b/>", "a", 2, 1),
+        ("a = b>", "a", 2, 0),
+        ("a =>", "a", 1, 0),
+        ("a b = c d>", "a", 2, 0),
+        ("a b=>", "a", 1, 0),
+        ("a\nb\tc\fd>", "a", 3, 0),
+        ("a/b/c>", "a", 2, 0),
+    ],
+)
+def test_tags(tag: str, name: str, attributes: int, self_closing: int) -> None:
+    data = view("<" + tag + "rest>")
+    name_end, _ = read_name(data, 1)
+    assert tag[: name_end - 1] == name
+    assert read_attributes(data, name_end, False) == (len(tag) + 1, attributes, self_closing, 0)
+
+
+@pytest.mark.parametrize("tag", ["p", "p ", "p a", "p a=", 'p a="b>', "p a=b"])
+def test_tags_without_an_end(tag: str) -> None:
+    data = view("<" + tag)
+    assert read_attributes(data, read_name(data, 1)[0], True)[0] == -1
 
 
 @given(st.binary(max_size=60))
 def test_any_bytes_end(data: bytes) -> None:
-    assert attributes_mask(np.frombuffer(data, np.uint8), 0, len(data)) >= 0
+    end, attributes, *_, mask = read_attributes(np.frombuffer(data, np.uint8), 0, True)
+    assert end == -1 or data[end - 1] == ord(">")
+    assert attributes <= len(data)
+    assert mask >= 0

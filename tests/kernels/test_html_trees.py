@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from corpusforge.kernels.html_blocks import walk_html
-from corpusforge.kernels.html_trees import join_blocks, score_trees
+from corpusforge.kernels.html_trees import join_blocks, make_forest, score_trees
 
 NODES = np.array(
     [
@@ -23,16 +24,64 @@ NODES = np.array(
     np.int32,
 )
 ROOTS = np.array([0, 5], np.int32)
+FOREST = make_forest(NODES, ROOTS)
 
 
-@given(st.lists(st.tuples(st.integers(-10, 10), st.integers(-10, 10)), max_size=20))
+@given(st.lists(st.tuples(st.integers(-10, 10), st.integers(-10, 10)), max_size=150))
 def test_scores_equal_a_plain_walk(rows: list[tuple[int, int]]) -> None:
     table = np.array(rows, np.int32).reshape(-1, 2)
     expected = [(100 if a <= 5 else (-7 if b <= -3 else 20)) + (1 if b <= 0 else 2) for a, b in rows]
-    assert score_trees(table, NODES, ROOTS, 0, -100).tolist() == expected
+    assert score_trees(table, FOREST, 0, -100).tolist() == expected
     first = [100 if a <= 5 else (-7 if b <= -3 else 20) for a, b in rows]
     stopped = [one if one < 20 else both for one, both in zip(first, expected)]
-    assert score_trees(table, NODES, ROOTS, 1, 20).tolist() == stopped
+    assert score_trees(table, FOREST, 1, 20).tolist() == stopped
+
+
+@st.composite
+def trees(draw: st.DrawFn) -> tuple[list[list[int]], list[int]]:
+    """Nodes and roots of up to four trees over three features, up to five questions deep."""
+    nodes: list[list[int]] = []
+
+    def grow(depth: int) -> int:
+        number = len(nodes)
+        nodes.append([-1, 0, draw(st.integers(-(10**6), 10**6)), 0])
+        if depth and len(nodes) < 40 and draw(st.booleans()):
+            question = [draw(st.integers(0, 2)), draw(st.integers(-9, 9))]
+            nodes[number] = [*question, grow(depth - 1), grow(depth - 1)]
+        return number
+
+    return nodes, [grow(4) for _ in range(draw(st.integers(0, 4)))]
+
+
+@given(trees(), st.integers(0, 2**32), st.integers(0, 5), st.integers(-(10**6), 10**6))
+def test_forests_equal_a_plain_walk(
+    grown: tuple[list[list[int]], list[int]], seed: int, looked: int, hopeless: int
+) -> None:
+    nodes, roots = grown
+    table = np.random.default_rng(seed).integers(-10, 11, (70, 3)).astype(np.int32)
+    expected = []
+    for row in table.tolist():
+        total = 0
+        for number, root in enumerate(roots):
+            if number == looked and total < hopeless:
+                break
+            node = nodes[root]
+            while node[0] >= 0:
+                node = nodes[node[2] if row[node[0]] <= node[1] else node[3]]
+            total += node[2]
+        expected.append(total)
+    forest = make_forest(np.array(nodes, np.int32).reshape(-1, 4), np.array(roots, np.int32))
+    assert score_trees(table, forest, looked, hopeless).tolist() == expected
+
+
+def test_forests_that_do_not_fit() -> None:
+    chain = [row for k in range(31) for row in ([0, k, 2 * k + 1, 2 * k + 2], [-1, 0, k, 0])]
+    root = np.zeros(1, np.int32)
+    assert make_forest(np.array([*chain[:-2], [-1, 0, 9, 0]], np.int32), root).leaves.shape == (1, 31)
+    with pytest.raises(ValueError, match="32 leaves"):
+        make_forest(np.array([*chain, [-1, 0, 9, 0]], np.int32), root)
+    with pytest.raises(ValueError, match="32 bits"):
+        make_forest(np.array([[-1, 0, 1 << 30, 0]], np.int32), np.zeros(2, np.int32))
 
 
 def joined(page: str, kept: list[bool] | None = None, bullets: bool = True) -> str:
