@@ -42,7 +42,7 @@ class ContentSample:
 
     def __init__(self, limit: int | None = None) -> None:
         self._limit = SAMPLED_DOCUMENTS if limit is None else limit
-        self._held: list[tuple[int, int]] = []
+        self._ranks, self._addresses = np.zeros(0, np.uint64), np.zeros(0, np.int64)
 
     def add(self, offsets: Int64, shingles: UInt64, addresses: Int64, least: int = 1) -> None:
         """Take the documents of a batch: their shingle hashes, and where they stand.
@@ -66,11 +66,20 @@ class ContentSample:
         self._take(np.minimum.reduceat(ranks, first), addresses[first])
 
     def _take(self, ranks: UInt64, addresses: Int64) -> None:
-        first = np.argsort(ranks, kind="stable")
-        candidates = zip(ranks[first].tolist(), addresses[first].tolist())
-        fitting = itertools.islice(limited(candidates), self._limit)
-        together = limited(heapq.merge(self._held, fitting))
-        self._held = list(itertools.islice(together, self._limit))
+        if len(self._ranks) == self._limit:
+            lower = ranks <= self._ranks[-1]
+            ranks, addresses = ranks[lower], addresses[lower]
+        if len(ranks) == 0:
+            return
+        ranks = np.concatenate([self._ranks, ranks])
+        addresses = np.concatenate([self._addresses, addresses])
+        order = np.lexsort((addresses, ranks))
+        ranks, addresses = ranks[order], addresses[order]
+        # As many rows before one of the same rank: it is left out.
+        fitting = ranks != np.uint64(_NO_SHINGLES)
+        fitting[SAME_RANK:] &= ranks[SAME_RANK:] != ranks[:-SAME_RANK]
+        self._ranks = ranks[fitting][: self._limit]
+        self._addresses = addresses[fitting][: self._limit]
 
     def to_json(self, shards: int) -> dict[str, Any]:
         """``{"rows": [[rank, address], ...], "whole": bool}`` in order of rank, for a run of so many shards.
@@ -78,8 +87,8 @@ class ContentSample:
         A shard of many tells of eight times its share only; `whole` says that no document was left out.
         """
         limit = min(self._limit, 8 * -(-self._limit // shards) + 64)
-        rows = [list(row) for row in self._held[:limit]]
-        return {"rows": rows, "whole": len(self._held) < limit}
+        rows = zip(self._ranks[:limit].tolist(), self._addresses[:limit].tolist())
+        return {"rows": [list(row) for row in rows], "whole": len(self._ranks) < limit}
 
 
 def limited(rows: Iterable[tuple[int, int]]) -> Iterable[tuple[int, int]]:
