@@ -20,6 +20,7 @@ from corpusforge.report.build import build_report
 from corpusforge.report.dedup import DuplicateBooks
 from corpusforge.report.html import render
 from corpusforge.report.personal_data import personal_data
+from corpusforge.report.similarities import similarities
 from corpusforge.statistics.steps import merge_by_step
 from corpusforge.tasks.context import exchange_facts
 
@@ -96,6 +97,7 @@ def close(layout: RunLayout, plan: Plan, recipe: Recipe, started: float) -> None
         books.duplicates.details(layout),
     )
     report["personal_data"] = personal_data(layout, plan, recipe.steps, report)
+    report["similarities"] = similarities(layout, plan, recipe.steps, report)
     timings = books.timings(started)
     environment = _environment(layout, plan)
     manifest = books.manifest(recipe)

@@ -22,6 +22,7 @@ from corpusforge.dedup.groups import Columns, columns_of
 from corpusforge.dedup.stars import EDGE_SCHEMA, IDENTICAL, LEADER, MEMBER, SAMPLED
 from corpusforge.errors import UsageError
 from corpusforge.layout import RunLayout
+from corpusforge.places import readable
 from corpusforge.step import fixed_ratio
 
 Int64 = npt.NDArray[np.int64]
@@ -67,11 +68,11 @@ class Compared:
         return len(self.groups)
 
 
-def compared_by(run: Path, instance: str, exchange: str) -> Compared | None:
+def compared_by(run: Path, instance: str, exchange: str, most: int | None = None) -> Compared | None:
     """What a step compared in a finished run; `exchange`: ``keys`` of `exact_dedup`, ``sets`` of `minhash_dedup`.
 
-    None where the run keeps no such table: its stages were cleaned away, or an older version made it. Raises
-    `UsageError` for a damaged one.
+    None where the run keeps no such table: its stages were cleaned away, or an older version made it; and where it has
+    more than `most` rows. Raises `UsageError` for a damaged one.
     """
     schema = COMPARED_SCHEMA.names if exchange == "sets" else GROUP_COLUMNS
     ending = f"-{instance}.{exchange}-reduce@"
@@ -83,10 +84,12 @@ def compared_by(run: Path, instance: str, exchange: str) -> Compared | None:
     if not any(folder.glob("*.json")):
         return None
     parts = []
+    left = most
     for path in sorted(folder.glob("*.table.parquet")):
-        part = _read(path, schema)
+        part = _read(path, schema, left)
         if part is None:
             return None
+        left = None if left is None else left - len(part[schema[0]])
         parts.append(part)
     rows = {name: np.concatenate([part[name] for part in parts]) for name in schema} if parts else None
     if rows is None:
@@ -94,10 +97,12 @@ def compared_by(run: Path, instance: str, exchange: str) -> Compared | None:
     return pairs_compared(rows) if exchange == "sets" else groups_compared(rows)
 
 
-def _read(path: Path, names: Sequence[str]) -> Columns | None:
+def _read(path: Path, names: Sequence[str], most: int | None) -> Columns | None:
     try:
-        with pq.ParquetFile(path) as file:
+        with pq.ParquetFile(readable(path)) as file:
             if not set(names) <= set(file.schema_arrow.names):
+                return None
+            if most is not None and file.metadata.num_rows > most:
                 return None
             table = file.read(columns=list(names))
     except (OSError, pa.ArrowInvalid) as error:

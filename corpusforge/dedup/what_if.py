@@ -29,6 +29,10 @@ KEEPS, UNKNOWN, DROPS = 0, 1, 2
 """What the step does to a document that reaches it."""
 
 
+THRESHOLDS_AT_ONCE = 60
+"""Thresholds that are decided together, a bit of an integer each."""
+
+
 def outcomes(
     compared: Compared, reaching: UInt8, threshold: int, max_leaders: int = 1, budget: int = 0
 ) -> UInt8:
@@ -37,40 +41,72 @@ def outcomes(
     `reaching` uint8[n]: `GONE`, `PERHAPS` or `THERE`. `threshold`: least similarity in units of 1 / RATIO.
     `max_leaders`, `budget`: those of the run.
     """
+    return np.asarray(outcomes_at(compared, reaching, [threshold], max_leaders, budget)[0])
+
+
+def outcomes_at(
+    compared: Compared, reaching: UInt8, thresholds: Sequence[int], max_leaders: int = 1, budget: int = 0
+) -> UInt8:
+    """`outcomes` at each of k thresholds, uint8[k, n]; many cost little more than one."""
     unsure = _unsure(compared, reaching, max_leaders, budget)
-    neighbours = _neighbours(compared, threshold)
     equals = _estimated_equals(compared)
-    count = len(compared)
-    result = np.zeros(count, np.uint8)
-    # By group: whether a document of it is there, and whether one is kept, each for certain or perhaps.
-    there, kept = bytearray(count), bytearray(count)
+    order = np.argsort(np.asarray(thresholds, np.int64), kind="stable")
+    found = np.zeros((len(thresholds), len(compared)), np.uint8)
+    for first in range(0, len(thresholds), THRESHOLDS_AT_ONCE):
+        part = order[first : first + THRESHOLDS_AT_ONCE]
+        rising = np.asarray(thresholds, np.int64)[part]
+        found[part] = _decided(compared, reaching, rising, unsure, equals)
+    return found
+
+
+def _decided(
+    compared: Compared, reaching: UInt8, rising: Int64, unsure: Bool, equals: dict[int, list[int]]
+) -> UInt8:
+    """Decide in the order of preference: bit i of every integer stands for threshold i."""
+    count, all_of_them = len(compared), (1 << len(rising)) - 1
+    neighbours = _neighbours(compared, rising)
+    # By group: whether a document of it is there, and at which thresholds one is kept, for certain or at least perhaps
+    there, surely_kept, perhaps_kept = bytearray(count), [0] * count, [0] * count
+    dropped, undecided = np.zeros(count, np.uint64), np.zeros(count, np.uint64)
     groups = compared.groups.tolist()
     for node, (group, state, doubt) in enumerate(zip(groups, reaching.tolist(), unsure.tolist())):
         if state == GONE:
             continue
-        strongest = max((kept[other] for other in neighbours.get(group, ())), default=GONE)
-        strongest = max([strongest, *(int(reaching[other]) for other in equals.get(node, ()))])
+        surely = perhaps = 0
         if there[group] == THERE:
-            fate = DROPS
+            surely = perhaps = all_of_them
         elif doubt:
-            fate = UNKNOWN
+            perhaps = all_of_them
         else:
-            fate = max(strongest, there[group])
-        result[node] = fate
+            for other, at in neighbours.get(group, ()):
+                surely |= surely_kept[other] & at
+                perhaps |= perhaps_kept[other] & at
+            strongest = max([there[group], *(int(reaching[other]) for other in equals.get(node, ()))])
+            perhaps |= all_of_them if strongest != GONE else 0
+            surely |= all_of_them if strongest == THERE else 0
+        dropped[node], undecided[node] = surely, perhaps & ~surely
         there[group] = max(there[group], state)
-        kept[group] = max(kept[group], min(state, THERE - fate))
-    return result
+        perhaps_kept[group] |= all_of_them & ~surely
+        surely_kept[group] |= all_of_them & ~perhaps if state == THERE else 0
+    bits = np.arange(len(rising), dtype=np.uint64)[:, np.newaxis]
+    one = np.uint64(1)
+    return np.asarray(DROPS * (dropped >> bits & one) + UNKNOWN * (undecided >> bits & one), np.uint8)
 
 
-def _neighbours(compared: Compared, threshold: int) -> dict[int, list[int]]:
-    """Similar groups of each group."""
-    similar = (compared.similarity >= threshold) & ((compared.flags & (UNCOMPARED | IDENTICAL)) == 0)
+def _neighbours(compared: Compared, rising: Int64) -> dict[int, list[tuple[int, int]]]:
+    """Groups that each group was compared with, and the thresholds that they are similar at, a bit each."""
+    usable = (compared.similarity >= rising[0]) & ((compared.flags & (UNCOMPARED | IDENTICAL)) == 0)
     # With its budget spent, a document need not have met the first of a group when it met another one of it.
     spent = np.isin(compared.members, compared.members[(compared.flags & UNCOMPARED) != 0])
-    similar &= ~spent | (compared.groups[compared.leaders] == compared.leaders)
-    one, other = compared.groups[compared.leaders[similar]], compared.groups[compared.members[similar]]
-    pairs = np.unique(np.stack([np.concatenate([one, other]), np.concatenate([other, one])]), axis=1)
-    return _lists(pairs[0], pairs[1])
+    usable &= ~spent | (compared.groups[compared.leaders] == compared.leaders)
+    reached = np.searchsorted(rising, compared.similarity[usable], "right").tolist()
+    sides = (compared.groups[side[usable]].tolist() for side in (compared.leaders, compared.members))
+    found: dict[int, list[tuple[int, int]]] = {}
+    for one, other, below in zip(*sides, reached):
+        at = (1 << below) - 1
+        found.setdefault(one, []).append((other, at))
+        found.setdefault(other, []).append((one, at))
+    return found
 
 
 def _estimated_equals(compared: Compared) -> dict[int, list[int]]:
@@ -133,8 +169,5 @@ def kept_at(
     budget: int = 0,
 ) -> list[int]:
     """How many of the documents `counted` bool[n] that are there are kept for certain, at each threshold."""
-    found = []
-    for threshold in thresholds:
-        states = outcomes(compared, reaching, threshold, max_leaders, budget)
-        found.append(int(((states == KEEPS) & (reaching == THERE) & counted).sum()))
-    return found
+    states = outcomes_at(compared, reaching, thresholds, max_leaders, budget)
+    return [int(((each == KEEPS) & (reaching == THERE) & counted).sum()) for each in states]

@@ -21,7 +21,7 @@ from corpusforge.dedup.compared import Compared, compared_by, places_of
 from corpusforge.dedup.exact import ExactDedup
 from corpusforge.dedup.minhash import MinhashDedup
 from corpusforge.dedup.priority import binary_halves
-from corpusforge.dedup.what_if import DROPS, GONE, KEEPS, PERHAPS, THERE, UNKNOWN, outcomes
+from corpusforge.dedup.what_if import DROPS, GONE, KEEPS, PERHAPS, THERE, UNKNOWN, outcomes_at
 from corpusforge.earlier import recorded_against
 from corpusforge.errors import UsageError
 from corpusforge.recipe import Recipe
@@ -235,20 +235,18 @@ class _Comparing:
         limits = (getattr(parameters, "max_leaders", 1), getattr(parameters, "comparison_budget", 0))
         threshold = int(Decimal(str(getattr(parameters, "threshold", 1))) * RATIO)
 
-        def at(similarity: int) -> UInt8:
-            states = np.full(len(reaching), KEEPS, np.uint8)
-            states[row[known]] = outcomes(compared, nodes, similarity, *limits)[known]
-            return states
-
+        chosen = sorted({*CURVE, *self.grid, threshold}) if self.new.replayed else [threshold]
+        told = np.full((len(chosen), len(reaching)), KEEPS, np.uint8)
+        told[:, row[known]] = outcomes_at(compared, nodes, chosen, *limits)[:, known]
+        states = dict(zip(chosen, told))
         if not self.new.replayed:
-            return at(threshold)
-        states = {chosen: at(chosen) for chosen in sorted({*CURVE, *self.grid, threshold})}
+            return states[threshold]
         there = reaching == THERE
         found.curves[self.name] = [
-            (chosen, int(((states[chosen] == KEEPS) & there).sum())) for chosen in sorted({*CURVE, threshold})
+            (at, int(((states[at] == KEEPS) & there).sum())) for at in sorted({*CURVE, threshold})
         ]
         if self.grid:
-            found.grids[self.number] = np.stack([states[chosen] for chosen in self.grid])
+            found.grids[self.number] = np.stack([states[at] for at in self.grid])
         return states[threshold]
 
     def _compared(self) -> Compared | None:

@@ -18,7 +18,7 @@ from typing import Any
 
 from corpusforge.report import charts, numbers
 from corpusforge.statistics.histogram import bin_edges
-from corpusforge.step import fixed_point
+from corpusforge.step import RATIO, fixed_point
 
 Json = Mapping[str, Any]
 
@@ -172,7 +172,10 @@ def sections(report: Json) -> list[dict[str, Any]]:
     steps = []
     for number, step in enumerate(report["steps"], 1):
         row = step["funnel"]
-        rules = [_rule(step, rule, f"step-{number}-{at}") for at, rule in enumerate(step["rules"], 1)]
+        similar = report.get("similarities", {}).get(step["step"])
+        rules = [
+            _rule(step, rule, f"step-{number}-{at}", similar) for at, rule in enumerate(step["rules"], 1)
+        ]
         if rules:
             for at, rule in enumerate(rules):
                 rule["rows"] = _rows(rules, at, row)
@@ -188,9 +191,10 @@ def sections(report: Json) -> list[dict[str, Any]]:
     return steps if any(rule["places"] for step in steps for rule in step["rules"]) else []
 
 
-def _rule(step: Json, rule: Json, anchor: str) -> dict[str, Any]:
+def _rule(step: Json, rule: Json, anchor: str, similar: Json | None) -> dict[str, Any]:
     found: dict[str, Any] = {
         "rule": rule["rule"],
+        "setting": f"{step['step']}.{rule['rule']}",
         "anchor": anchor,
         "on": rule["on"],
         "comparison": numbers.COMPARISONS.get(rule["comparison"], ""),
@@ -200,6 +204,8 @@ def _rule(step: Json, rule: Json, anchor: str) -> dict[str, Any]:
         "places": [],
         "reason": _not_movable(step, rule),
     }
+    if similar is not None and rule["comparison"] in (None, "is_true"):
+        return {**found, **_similarity(step, rule, similar)}
     if found["reason"]:
         return found
     signal = step["signals"][rule["signal"]]
@@ -215,11 +221,43 @@ def _rule(step: Json, rule: Json, anchor: str) -> dict[str, Any]:
         "start": start,
         "measured": measured,
         "scale": signal["scale"],
-        "data": ";".join(
-            f"{numbers.threshold(None) if place.limit is None else numbers.measured(place.limit, signal['scale'])}"
-            f"|{exact(place.limit, signal['scale'])}|{left:.0f}|{place.kept}|{place.dropped}"
-            for place, left in zip(places, across)
-        ),
+        "data": _data(places, across, signal["scale"]),
+        "chart": charts.retention(axis, list(zip(across, shares)), across[start], label),
+    }
+
+
+def _data(places: Sequence[Place], across: Sequence[float], scale: int) -> str:
+    """Places of a slider as its script reads them: label, setting, pixels across, kept, dropped."""
+    return ";".join(
+        f"{numbers.threshold(None) if place.limit is None else numbers.measured(place.limit, scale)}"
+        f"|{exact(place.limit, scale)}|{left:.0f}|{place.kept}|{place.dropped}"
+        for place, left in zip(places, across)
+    )
+
+
+def _similarity(step: Json, rule: Json, similar: Json) -> dict[str, Any]:
+    """The slider of a step that compares documents: its places are similarities."""
+    if "at" not in similar:
+        return {"reason": similar["reason"]}
+    places = [Place(at, gone, still) for at, gone, still in similar["at"]]
+    start = next(at for at, place in enumerate(places) if place.limit == similar["threshold"])
+    measured = step["funnel"]["documents_kept"] + step["funnel"]["documents_dropped"]
+    axis = charts.Axis(min(place.limit or 0 for place in places) / RATIO, 1.0, False)
+    across = [_across(place, axis, {}, RATIO) for place in places]
+    shares = [(measured - place.kept - place.dropped) / max(measured, 1) for place in places]
+    label = "documents kept by this step, by the similarity that makes a duplicate"
+    comparison = "similarity at least"
+    return {
+        "setting": f"{step['step']}.threshold",
+        "comparison": comparison,
+        "drops_when": f"{comparison} {numbers.measured(similar['threshold'], RATIO)}",
+        "was": rule["documents"],
+        "reason": "",
+        "places": places,
+        "start": start,
+        "measured": measured,
+        "scale": RATIO,
+        "data": _data(places, across, RATIO),
         "chart": charts.retention(axis, list(zip(across, shares)), across[start], label),
     }
 
