@@ -33,6 +33,17 @@ class Edits:
     def __len__(self) -> int:
         return len(self.rows)
 
+    def chosen(self, places: Int64) -> Edits:
+        """The edits at the given places int64[k], in their order."""
+        indices = places.tolist()
+        return Edits(
+            self.rows[places],
+            self.starts[places],
+            self.ends[places],
+            [self.replacements[index] for index in indices],
+            [self.rules[index] for index in indices],
+        )
+
     @classmethod
     def empty(cls) -> Edits:
         """No edits."""

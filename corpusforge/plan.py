@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from corpusforge import __version__, registry
@@ -25,6 +25,7 @@ from corpusforge.tasks.body import Body
 from corpusforge.tasks.folds import FoldBody
 from corpusforge.tasks.group import PARTS, CollectBody
 from corpusforge.tasks.map import MapBody
+from corpusforge.tasks.measured_before import MeasuredBefore, Measuring
 from corpusforge.tasks.read import ReadBody
 from corpusforge.tasks.reduce import ReduceBody
 from corpusforge.tasks.sidecar import Sidecar
@@ -84,6 +85,10 @@ class Plan:
     """Exchanges whose tables later runs can be made against."""
     earlier: tuple[EarlierRun, ...] = ()
     """Runs that this one is made against."""
+    measuring: Mapping[str, Measuring] = field(default_factory=dict)
+    """What the measurements of each step over single documents depend on, by its name."""
+    measured: MeasuredBefore | None = None
+    """A run of other thresholds whose measurements are taken over."""
 
     @property
     def digest(self) -> str:
@@ -151,6 +156,9 @@ class PlanBuilder:
         self._open_parts: list[Any] = []
         self._step: Step | None = None
         self._views = {"extract", "latest", "none"}
+        self._measuring: dict[str, Measuring] = {}
+        self._joined = False
+        self._own_values: tuple[str, ...] = ()
         options = recipe.options
         self._chain = _digest(
             [__version__, options.seed, options.batch_documents, options.batch_bytes, options.evaluate],
@@ -196,6 +204,7 @@ class PlanBuilder:
         stage = self._stage()
         step.only = self._only()
         stage.steps.append(step)
+        self._measuring[step.instance] = self._measuring_of(step)
         if step.edits:
             self._views.add(step.instance)
         if step.materializes:
@@ -214,6 +223,7 @@ class PlanBuilder:
         self.close()
         if self._exchanges[exchange].spec.partition_by != "shard":
             raise UsageError(f"exchange {exchange!r} is not addressed to shards")
+        self._joined = True
         self._stage().joins.append(exchange)
 
     def reduce(
@@ -250,13 +260,13 @@ class PlanBuilder:
         self.close(name)
         producer = self._stages[-1]
         self._touch()
-        self._values[name] = self._add(name, FoldBody(name, folder, producer.id, producer.tasks), 1).id
+        self.register_value(name, self._add(name, FoldBody(name, folder, producer.id, producer.tasks), 1))
 
     def single(self, name: str, task: SingleTask) -> None:
         """Run one task on its own; its value and files are known under `name` from here on."""
         self.close()
         self._touch()
-        self._values[name] = self._add(name, SingleBody(name, task), 1).id
+        self.register_value(name, self._add(name, SingleBody(name, task), 1))
 
     def add(self, name: str, body: Body, tasks: int) -> Stage:
         """Add a stage with a body of the step's own (packing, shard files)."""
@@ -267,6 +277,7 @@ class PlanBuilder:
     def register_value(self, name: str, stage: Stage) -> None:
         """Make the value of a one-task stage known under `name`."""
         self._values[name] = stage.id
+        self._own_values = (*self._own_values, name)
 
     def register_exchange(self, spec: ExchangeSpec, producer: Stage, partitions: int) -> None:
         """Make an exchange that `producer` writes known under its name."""
@@ -287,7 +298,7 @@ class PlanBuilder:
 
     def compile_step(self, step: Step) -> None:
         """Let one step of the recipe add its operations."""
-        self._step = step
+        self._step, self._joined, self._own_values = step, False, ()
         if self._open is not None:
             self._touch()
         step.compile(self)
@@ -318,7 +329,17 @@ class PlanBuilder:
             plugins=tuple(registry.plugin_files()),
             kept=tuple(self._kept),
             earlier=self.earlier,
+            measuring=self._measuring,
         )
+
+    def _measuring_of(self, step: MapStep) -> Measuring:
+        """What a step's measurements depend on; a step is taken to look at its own joins and values only."""
+        hashes = [
+            part.fingerprint() for part in (self._step, step) if part is not None and self._fingerprints
+        ]
+        signals = [[signal.name, signal.scale, str(signal.type)] for signal in step.signals]
+        digest = _digest([step.name, step.version, step.measuring(), hashes, list(step.only), signals])
+        return Measuring(digest, self._joined, self._own_values)
 
     def _stage(self) -> MapBody:
         if self._open is None:

@@ -20,6 +20,7 @@ from corpusforge.names import nearest
 from corpusforge.plan import Plan, Stage, compile_plan
 from corpusforge.recipe import Recipe
 from corpusforge.redaction import redacted
+from corpusforge.sources.base import Shard
 
 ENGINES = ("local", "spark", "beam")
 """Engines by name."""
@@ -48,12 +49,14 @@ def run_recipe(
     against: Sequence[str] = (),
     progress: Progress | None = None,
     on_plan: Callable[[Plan, bool], None] | None = None,
+    adapted: Callable[[Plan, Sequence[Shard]], Plan] | None = None,
 ) -> RunSummary:
     """Run a recipe, or go on where an interrupted run of it stopped.
 
     `inputs`: source (or ``source@N``: dump N of it) to paths, globs or URLs. `engine_options`: the engine's own
     settings. `limit`: only the first shards. `against`: run directories that hold earlier dumps, whose documents
     stay and take part in deduplication. `on_plan` hears the plan and whether work of an earlier attempt was found.
+    `adapted` may add to the plan what tasks take over from another run.
     Raises `UsageError` before any work, `RunFailedError` when a
     task fails for good or the error budget is spent, `LedgerOpenError` when the books do not balance.
     """
@@ -64,6 +67,8 @@ def run_recipe(
     earlier = load_earlier(against, output)
     shards = list_shards(recipe, inputs, next_generation(earlier), partial=bool(earlier))[:limit]
     plan = compile_plan(recipe, shards, earlier)
+    if adapted is not None:
+        plan = adapted(plan, shards)
     storage.check_output(output)
     layout = RunLayout(output)
     with claim.lock(layout) as check_held:

@@ -183,6 +183,10 @@ class MapStep(Step):
     """The view measured: `extract`, the instance name of an editing step, `latest`, or `none` (no text at all)."""
     edits: ClassVar[bool] = False
     """True when the step returns edits; it must then read `latest`."""
+    columns: ClassVar[Sequence[str]] = ()
+    """The document columns that `measure` returns each time, besides the `text` of extraction."""
+    deciding: ClassVar[Sequence[str]] = ()
+    """Parameters besides the rules' thresholds that `measure` does not look at."""
     replayed: ClassVar[Sequence[str]] = ()
     """Parameters besides the rules' thresholds at which `corpusforge tune` can replay the step."""
     materializes: ClassVar[bool] = False
@@ -193,7 +197,16 @@ class MapStep(Step):
 
     @abstractmethod
     def measure(self, rows: LiveRows) -> Measured:
-        """Measure the live rows: a pure function of them, the parameters and the opened models."""
+        """Measure the live rows: a pure function of them, the opened models and the parameters in `measuring`."""
+
+    def measuring(self) -> dict[str, Any]:
+        """The parameters that measurements depend on, as plain values: with equal ones they need not be made again."""
+        others = {rule.name for rule in self.rules} | set(self.deciding)
+        return {
+            name: value
+            for name, value in self.parameters.model_dump(mode="json").items()
+            if name not in others
+        }
 
     def compile(self, builder: PlanBuilder) -> None:
         """Join the stage that is open."""

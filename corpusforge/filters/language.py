@@ -78,6 +78,7 @@ class Language(MapStep):
             "mixed", RATIO, description="bytes of its long lines that are in other languages / of all those"
         ),
     )
+    columns: ClassVar[Sequence[str]] = ("lang",)
     rules: ClassVar[Sequence[Rule]] = (
         Rule("languages", "language", "not_in"),
         Rule("min_score", "score", "below"),

@@ -120,6 +120,7 @@ class PerplexityMeasure(MapStep):
         Signal("log10_perplexity", MICRO, description="log10 of perplexity per token and sentence end"),
         Signal("tokens", 1, description="SentencePiece pieces that were scored"),
     )
+    deciding: ClassVar[Sequence[str]] = ("keep", "cutoffs", "head_percentile", "middle_percentile")
 
     def check(self) -> None:
         """Raise as `Perplexity.check`."""

@@ -1,8 +1,10 @@
 """Other thresholds applied to a finished run: a new run that begins with all that does not depend on them.
 
 A stage's name carries a hash of all that its output depends on. So the committed stages of the old run that the new
-plan names too are taken over as they are, extraction first of all, and only what comes behind the first changed
-parameter is done again. The result is byte for byte what a run from the beginning would give.
+plan names too are taken over as they are, extraction first of all. Stages behind the first changed parameter are done
+again, with the signals that the old run stored: what is measured are documents that a step did not see there, or not
+as they come to it now (`corpusforge.tasks.measured_before`). The result is byte for byte what a run from the beginning
+would give.
 """
 
 from __future__ import annotations
@@ -11,7 +13,9 @@ import glob
 import json
 import os
 import shutil
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +25,11 @@ from corpusforge.errors import UsageError
 from corpusforge.kills import KILLS_FILE
 from corpusforge.layout import RunLayout
 from corpusforge.listing import list_shards
-from corpusforge.plan import Plan
-from corpusforge.recipe import Recipe
+from corpusforge.plan import Plan, compile_plan
+from corpusforge.recipe import Recipe, load_text
 from corpusforge.run import RunSummary
+from corpusforge.sources.base import Shard
+from corpusforge.tasks.measured_before import MeasuredBefore
 
 GIVE_INPUT = "give --input source=PATH as when it was run"
 """What helps where a command takes the old input as an option."""
@@ -119,8 +125,58 @@ def decide(
         claim.compare_contents(RunLayout(str(run)), recorded, plan, READ_AGAIN)
         on_plan(plan, resumed, seed(run, output, plan))
 
+    def with_measurements(plan: Plan, shards: Sequence[Shard]) -> Plan:
+        return replace(plan, measured=_measured_in(run, recipe, plan, shards))
+
     settings.setdefault("against", recorded_against(str(run)))
-    return recipe.run(inputs, str(output), on_plan=take_over, **settings)
+    return recipe.run(inputs, str(output), on_plan=take_over, adapted=with_measurements, **settings)
+
+
+MEASURED_ALIKE = ("seed", "shard_bytes", "batch_documents", "batch_bytes", "frozen")
+"""Options on which measurements, or where they stand, depend."""
+
+
+def _measured_in(run: Path, recipe: Recipe, plan: Plan, shards: Sequence[Shard]) -> MeasuredBefore | None:
+    """What tasks can take over from `run`: None where its documents came from other settings of sources or batches."""
+    old = load_text((run / "recipe.yaml").read_text(encoding="utf-8"), "recipe.yaml")
+    before, now = old.resolved(), recipe.resolved()
+    if any(before.get(name) != now.get(name) for name in ("sources", *MEASURED_ALIKE)):
+        return None
+    try:
+        return MeasuredBefore(str(run.resolve()), compile_plan(old, shards, plan.earlier))
+    except UsageError:
+        return (
+            None  # A model that only the old recipe names is gone: nobody can tell what was measured with it.
+        )
+
+
+@dataclass(frozen=True)
+class Reuse:
+    """What a decided run took over of the measurements that it needed."""
+
+    documents: int
+    """Documents whose signals were taken over: those of the step with the most."""
+    taken: int
+    """Measurements taken over: one for each step and document."""
+    measured: dict[str, int]
+    """Step to documents that it measured."""
+
+
+def reuse(run: Path, output: Path, plan: Plan) -> Reuse:
+    """Add up what tasks noted in stages that `run` does not have. Steps that compare documents do not count."""
+    taken: Counter[str] = Counter()
+    measured: Counter[str] = Counter()
+    for stage in plan.stages:
+        if (run / "stages" / stage.id).is_dir():
+            continue
+        for path in sorted((output / "stages" / stage.id).glob("*.timings.json")):
+            for step, spent in json.loads(path.read_bytes())["steps"].items():
+                if not plan.measuring[step].joined:
+                    taken[step] += int(spent.get("documents_taken", 0))
+                    measured[step] += int(spent.get("documents_measured", 0))
+    return Reuse(
+        max(taken.values(), default=0), taken.total(), {step: n for step, n in measured.items() if n}
+    )
 
 
 def seed(run: Path, output: Path, plan: Plan) -> int:

@@ -23,7 +23,7 @@ def command(
     from corpusforge.arguments import parse_inputs
     from corpusforge.live import announce, conclude, interruptible
     from corpusforge.plan import Plan
-    from corpusforge.rerun.decide import decide, recorded_inputs
+    from corpusforge.rerun.decide import decide, recorded_inputs, reuse
 
     for path in plugin or []:
         registry.load_plugin(path)
@@ -33,11 +33,22 @@ def command(
     recipe = recipes.load_text(text, "recipe.yaml", set or [])
     inputs = parse_inputs(input) if input else recorded_inputs(run, recipe)
     out, err = Console(), Console(stderr=True)
+    plans: list[Plan] = []
 
     def tell(plan: Plan, resumed: bool, taken: int) -> None:
+        plans.append(plan)
         announce(err, plan, resumed)
         err.print(plain(f"{taken} of {len(plan.stages)} stages are those of {run}"))
 
     with interruptible(err) as progress:
         summary = decide(run, recipe, inputs, output, tell, workers=workers, progress=progress)
     conclude(out, summary)
+    found = reuse(run, output, plans[0])
+    if found.taken or found.measured:
+        steps = ", ".join(f"{step} {count:,}" for step, count in found.measured.items())
+        out.print(
+            plain(
+                f"signals of {found.documents:,} documents taken over ({found.taken:,} measurements), "
+                f"{sum(found.measured.values()):,} measured{f': {steps}' if steps else ''}"
+            )
+        )

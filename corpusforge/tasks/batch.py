@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,9 @@ from corpusforge.tasks.measure import as_array, measure_rows
 from corpusforge.texts import Texts
 from corpusforge.verdicts import drops
 from corpusforge.views import Views
+
+if TYPE_CHECKING:
+    from corpusforge.tasks.measured_before import ShardBefore, Taken
 
 Int64 = npt.NDArray[np.int64]
 
@@ -139,6 +142,8 @@ class StepOutput:
         self.verdicts: list[str | None] = [None] * size
         self.twins: pa.Array = pa.nulls(size, pa.binary(16))
         self.edits = Edits.empty()
+        self.taken = self.measured = 0
+        """Documents whose measurements were taken over from a run before, and those that were measured."""
 
 
 def run_step(
@@ -147,31 +152,41 @@ def run_step(
     measure_all: bool,
     accounts: dict[str, ledger.Account],
     killed: Mapping[str, str] = MappingProxyType({}),
+    before: ShardBefore | None = None,
 ) -> StepOutput:
     """Run one step over a batch: measure, edit, decide, account.
 
     Rows of sources that the step is not for count as kept by it, and have no signals.
 
     `accounts`: source to the step's account, changed in place. `killed`: locator to error of the documents
-    that the watchdog gave up in this step.
+    that the watchdog gave up in this step. `before`: a run whose measurements are taken over where they are known.
     """
     numbers = batch.limited(batch.measurable() if measure_all else batch.kept(), step.only)
     was_kept = np.array([verdict is None for verdict in batch.verdicts], bool)
     sizes_before = batch.sizes.copy()
     output = StepOutput(batch.size)
-    measured = _measured(batch, step, numbers, killed)
+    taken = before.take(step, batch, numbers) if before is not None else None
+    others = numbers if taken is None else taken.others
+    if before is not None and len(others):
+        before.open(step)
+    measured = _measured(batch, step, others, killed)
     for signal in step.signals:
-        values = measured.signals.get(signal.name)
-        output.signals[signal.name] = _scatter(values, numbers, batch.size, signal.type)
+        values = _scatter(measured.signals.get(signal.name), others, batch.size, signal.type)
+        output.signals[signal.name] = values if taken is None else taken.over(values, signal.name)
     batch.signals = {**batch.signals, **{f"{step.instance}.{k}": v for k, v in output.signals.items()}}
-    if measured.twins is not None:
-        output.twins = _scatter(measured.twins, numbers, batch.size, pa.binary(16))
-    _set_columns(batch, output, measured, numbers)
+    output.twins = _scatter(measured.twins, others, batch.size, pa.binary(16))
+    if taken is not None:
+        output.twins = taken.over(output.twins, "@duplicate_of")
+    _set_columns(batch, output, measured, numbers, others, taken)
     converted = batch.sizes.copy()
-    _fail(batch, step, output, measured, numbers)
-    removed_inserted = _apply_edits(batch, step, output, measured, numbers, was_kept)
+    _fail(batch, step, output, measured, others)
+    removed_inserted = _apply_edits(batch, step, output, measured, others, was_kept, taken)
     _decide(batch, step, output)
     _account(batch, step, accounts, was_kept, (sizes_before, converted), removed_inserted)
+    if before is not None:
+        before.passed(step, batch, output, numbers)
+    output.taken = 0 if taken is None else len(taken.rows)
+    output.measured = len(others)
     return output
 
 
@@ -200,12 +215,16 @@ def _scatter(values: Any, numbers: Int64, size: int, kind: pa.DataType) -> pa.Ar
     return array.take(pa.array(where, mask=where < 0))
 
 
-def _set_columns(batch: Batch, output: StepOutput, measured: Measured, numbers: Int64) -> None:
-    for name, values in measured.columns.items():
-        kind = batch.columns[name].type
-        scattered = _scatter(values, numbers, batch.size, kind)
-        chosen = np.zeros(batch.size, bool)
-        chosen[numbers] = True
+def _set_columns(
+    batch: Batch, output: StepOutput, measured: Measured, numbers: Int64, others: Int64, taken: Taken | None
+) -> None:
+    """Set the columns that the step decides in all its rows `numbers`: measured in `others`, else taken over."""
+    chosen = np.zeros(batch.size, bool)
+    chosen[numbers] = True
+    for name in dict.fromkeys([*measured.columns, *(taken.columns if taken is not None else ())]):
+        scattered = _scatter(measured.columns.get(name), others, batch.size, batch.columns[name].type)
+        if taken is not None:
+            scattered = taken.over(scattered, f"@{name}")
         batch.columns[name] = pc.if_else(pa.array(chosen), scattered, batch.columns[name])
         output.columns[name] = batch.columns[name]
         if name == "text":
@@ -240,46 +259,56 @@ def _apply_edits(
     measured: Measured,
     numbers: Int64,
     was_kept: npt.NDArray[np.bool_],
+    taken: Taken | None,
 ) -> list[tuple[int, str, int, int]]:
     """Add the step's layer; gives (row, rule, bytes removed, bytes inserted) for each edit of a kept row."""
     if not step.edits:
         return []
     local = measured.edits if measured.edits is not None else Edits.empty()
-    edits = Edits(
-        numbers[local.rows] if len(local) else local.rows,
-        local.starts,
-        local.ends,
-        local.replacements,
-        local.rules,
+    lengths = local.ends - local.starts
+    rows = numbers[local.rows] if len(local) else local.rows
+    mapped = batch.views.edit(
+        step.instance, Edits(rows, local.starts, local.ends, local.replacements, local.rules)
     )
-    mapped = batch.views.edit(step.instance, edits)
+    if taken is not None and len(taken.edits):
+        batch.views.replay(step.instance, taken.edits)
+        mapped, order = _joined(mapped, taken.edits)
+        lengths = np.concatenate([lengths, taken.lengths])[order]
     alive = np.array([kept and verdict is None for kept, verdict in zip(was_kept, batch.verdicts)], bool)
-    counted = np.flatnonzero(alive[edits.rows]) if len(edits) else np.zeros(0, np.int64)
-    output.edits = Edits(
-        mapped.rows[counted],
-        mapped.starts[counted],
-        mapped.ends[counted],
-        [mapped.replacements[index] for index in counted.tolist()],
-        [mapped.rules[index] for index in counted.tolist()],
+    counted = np.flatnonzero(alive[mapped.rows]) if len(mapped) else np.zeros(0, np.int64)
+    output.edits = mapped.chosen(counted)
+    return _edit_facts(batch, output.edits, lengths[counted])
+
+
+def _joined(one: Edits, other: Edits) -> tuple[Edits, Int64]:
+    """Edits of different rows in the order of their rows, and the places that they come from."""
+    order = np.argsort(np.concatenate([one.rows, other.rows]), kind="stable")
+    both = Edits(
+        np.concatenate([one.rows, other.rows]),
+        np.concatenate([one.starts, other.starts]),
+        np.concatenate([one.ends, other.ends]),
+        [*one.replacements, *other.replacements],
+        [*one.rules, *other.rules],
     )
-    return _edit_facts(batch, edits, counted)
+    return both.chosen(order), order
 
 
-def _edit_facts(batch: Batch, edits: Edits, counted: Int64) -> list[tuple[int, str, int, int]]:
-    """(row, rule, bytes removed, bytes inserted) of each counted edit; the rows' sizes are brought up to date.
+def _edit_facts(batch: Batch, edits: Edits, lengths: Int64) -> list[tuple[int, str, int, int]]:
+    """(row, rule, bytes removed, bytes inserted) of each edit; the rows' sizes are brought up to date.
 
-    What an edit took beyond its own span (the rest of a replacement that it cut) counts with the row's first.
+    `lengths` int64: bytes of the text that the step read which each edit replaced. What an edit took beyond them (the
+    rest of a replacement that it cut) counts with the row's first.
     """
     sizes = batch.views.sizes()
     facts: list[tuple[int, str, int, int]] = []
     first: dict[int, int] = {}
-    for index in counted.tolist():
-        row = int(edits.rows[index])
-        removed = int(edits.ends[index] - edits.starts[index])
-        inserted = len(edits.replacements[index].encode("utf-8"))
+    for row, rule, replacement, removed in zip(
+        edits.rows.tolist(), edits.rules, edits.replacements, lengths.tolist()
+    ):
+        inserted = len(replacement.encode("utf-8"))
         batch.sizes[row] += inserted - removed
         first.setdefault(row, len(facts))
-        facts.append((row, edits.rules[index], removed, inserted))
+        facts.append((row, rule, removed, inserted))
     for row, at in first.items():
         beyond = int(batch.sizes[row] - sizes[row])
         batch.sizes[row] -= beyond

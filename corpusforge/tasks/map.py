@@ -20,6 +20,7 @@ from corpusforge.step import MapStep
 from corpusforge.tasks.batch import Batch, run_step
 from corpusforge.tasks.body import Body, TaskResult
 from corpusforge.tasks.context import TaskContext
+from corpusforge.tasks.measured_before import ShardBefore, measured_before
 from corpusforge.tasks.sidecar import Sidecar, stored_batches
 from corpusforge.writer import ParquetFileWriter, commit_parquet, one_batch
 
@@ -66,12 +67,13 @@ class MapBody(Body):
         context = task.run_context()
         parts: list[Any] = [*self.steps, *self.folders.values(), *([self.emitter] if self.emitter else [])]
         source = task.plan.shards[task.number].source
-        for part in parts:
-            # A part that is not for this source sees none of its documents: it needs no models.
-            if _is_for(part, source):
-                part.open(context)
         with ExitStack() as stack:
-            state = _MapState(self, task, result, stack)
+            before = measured_before(task, stack)
+            for part in parts:
+                # A part that is not for this source sees none of its documents: it needs no models.
+                if _is_for(part, source) and not (before is not None and before.leave_closed(part, context)):
+                    part.open(context)
+            state = _MapState(self, task, result, stack, before)
             for batch in batches:
                 state.process(batch)
                 after(batch)
@@ -86,8 +88,16 @@ def _is_for(part: Any, source: str) -> bool:
 class _MapState:
     """The open files and counters of one map task."""
 
-    def __init__(self, body: MapBody, task: TaskContext, result: TaskResult, stack: ExitStack) -> None:
+    def __init__(
+        self,
+        body: MapBody,
+        task: TaskContext,
+        result: TaskResult,
+        stack: ExitStack,
+        before: ShardBefore | None,
+    ) -> None:
         self.body, self.task, self.result, self.stack = body, task, result, stack
+        self.before = before
         self.sidecars = [Sidecar.of(task.stage_id, step) for step in body.steps]
         self.writers: list[ParquetFileWriter] = [
             stack.enter_context(commit_parquet(task.own_file(item.file), item.schema))
@@ -108,6 +118,8 @@ class _MapState:
         self.killed = [reasons(kills, source, step.instance) for step in body.steps]
 
     def process(self, batch: Batch) -> None:
+        if self.before is not None:
+            self.before.start(batch)
         for name, rows in self.joined.items():
             batch.joined[name] = rows.below(batch.first_row + batch.size)
         for index, step in enumerate(self.body.steps):
@@ -132,9 +144,14 @@ class _MapState:
         timing["bytes_in"] += float(batch.sizes[seen].sum())
         before = time.process_time()
         self.task.heartbeat.step = step.instance
-        output = run_step(batch, step, self.body.measure_all, self.accounts[index], self.killed[index])
+        output = run_step(
+            batch, step, self.body.measure_all, self.accounts[index], self.killed[index], self.before
+        )
         self.task.heartbeat.step = ""
         timing["seconds_cpu"] += time.process_time() - before
+        if self.task.plan.measured is not None:
+            timing["documents_taken"] = timing.get("documents_taken", 0) + output.taken
+            timing["documents_measured"] = timing.get("documents_measured", 0) + output.measured
         self.writers[index].write(self.sidecars[index].rows(output, batch.sizes))
         numbers = batch.limited(np.intersect1d(seen, batch.measurable(), assume_unique=True), step.only)
         taken = pa.array(numbers)

@@ -137,6 +137,10 @@ def _check(step: MapStep, rows: LiveRows, measured: Measured) -> None:
                 raise StepContractError(
                     f"step {name!r} returned {len(values)} values of the {kind} {column!r} for {count} documents"
                 )
+    promised = {*step.columns, *(["text"] if step.materializes else [])}
+    for column in sorted(promised.symmetric_difference(measured.columns)):
+        did = "declares and did not return" if column in promised else "returned and does not declare"
+        raise StepContractError(f"step {name!r} {did} the column {column!r}")
     if measured.twins is not None and len(measured.twins) != count:
         raise StepContractError(f"step {name!r} returned {len(measured.twins)} twins for {count} documents")
     if any(not 0 <= at < count for at in measured.failures):

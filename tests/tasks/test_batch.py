@@ -47,6 +47,7 @@ class Cut(MapStep):
 
     name = "cut"
     edits = True
+    columns = ("lang",)
     Parameters = Parameters
     signals = (Signal("length"), Signal("forbidden"))
     rules = (Rule("min_length", "length", "below"), Rule("forbidden", "forbidden", "is_true"))

@@ -24,6 +24,7 @@ class Fragile(MapStep):
 
     name = "fragile"
     edits = True
+    columns = ("lang",)
     signals = (Signal("length"), Signal("note", scale=0, type=pa.string()))
 
     def measure(self, rows: LiveRows) -> Measured:
@@ -128,6 +129,7 @@ def test_errors_of_the_machine_fail_the_task(error):
         ),
         (Measured(signals={"lenght": np.zeros(2, np.int64)}), "'lenght', which it does not declare"),
         (Measured(columns={"lang": pa.array(["en"])}), "1 values of the column 'lang'"),
+        (Measured(columns={"date": pa.array(["a", "b"])}), "returned and does not declare the column 'date'"),
         (Measured(twins=pa.nulls(3, pa.binary(16))), "3 twins for 2 documents"),
         (Measured(failures={2: "x: y"}), "failure of a document"),
         (Measured(edits=Edits.from_spans([(0, 0, 99, "", "r")])), "outside of its text"),

@@ -30,6 +30,7 @@ class Mask(MapStep):
 
     name = "mask"
     edits = True
+    columns = ("lang",)
     Parameters = Parameters
     signals = (Signal("drop"), Signal("words", scale=0, type=pa.large_list(pa.string())))
     rules = (Rule("drop", "drop", "is_true"),)
