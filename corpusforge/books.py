@@ -6,7 +6,7 @@ import importlib.metadata
 import json
 import platform
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from corpusforge import __version__, ledger, storage
@@ -84,8 +84,17 @@ class ErrorBudget:
             )
 
 
-def close(layout: RunLayout, plan: Plan, recipe: Recipe, started: float) -> None:
-    """Sum the committed manifests, check all balances, write the results, the manifest of the run last."""
+def close(
+    layout: RunLayout,
+    plan: Plan,
+    recipe: Recipe,
+    started: float,
+    call: Callable[..., Any] = lambda function, *arguments: function(*arguments),
+) -> None:
+    """Sum the committed manifests, check all balances, write the results, the manifest of the run last.
+
+    `call` has what needs kernels called elsewhere: `Engine.call`.
+    """
     books = _Books(layout, plan)
     ledger_json = books.ledger()
     report = build_report(
@@ -94,7 +103,7 @@ def close(layout: RunLayout, plan: Plan, recipe: Recipe, started: float) -> None
         list(books.statistics.values()),
         books.clusters(),
         books.shards(),
-        books.duplicates.details(layout),
+        call(books.duplicates.details, layout),
     )
     report["personal_data"] = personal_data(layout, plan, recipe.steps, report)
     report["similarities"] = similarities(layout, plan, recipe.steps, report)

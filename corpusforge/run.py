@@ -86,7 +86,7 @@ def run_recipe(
                 _run_stage(layout, plan, stage, running, reporting)
                 budget.check(stage)
                 check_held()
-        books.close(layout, plan, recipe, started)
+            books.close(layout, plan, recipe, started, running.call)
         return _closed(layout, _summary(layout, complete_before=False))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any
 
@@ -38,6 +38,10 @@ class Engine(ABC):
 
         Raises `RunFailedError` when a task has failed for good; what the others committed stays.
         """
+
+    def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """What a function gives, called here or in a worker: for work at the end of a run that needs kernels."""
+        return function(*arguments)
 
     @abstractmethod
     def close(self) -> None:

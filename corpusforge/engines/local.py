@@ -13,7 +13,7 @@ import pickle
 import sys
 import tempfile
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
@@ -115,6 +115,22 @@ class LocalEngine(Engine):
                 self._hear(stage, item, waiting, attempts, lost, progress)
             self._watch(stage, waiting, lost, progress)
         FailureLog(self._root, stage.id).raise_lost(lost)
+
+    def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Call it in a worker, which has numba and most kernels already, and here where none gives an answer."""
+        for item in self._workers:
+            if item.task is not None:
+                continue
+            try:
+                item.connection.send((function, arguments))
+                kind, value = item.connection.recv()
+            except (EOFError, OSError):
+                self._remove(item)  # died
+                break
+            if kind == "done":
+                return value
+            break
+        return super().call(function, *arguments)
 
     def _assign(self, stage: Stage, waiting: deque[int]) -> None:
         wanted = min(self._count, len(waiting) + sum(item.task is not None for item in self._workers))

@@ -35,9 +35,10 @@ M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 
 
 def main(connection: Connection, plan_file: str, root: str, heartbeat_file: str) -> None:
-    """Serve (stage index, task number) requests.
+    """Serve requests: (stage index, task number), or (function, arguments).
 
-    Answers ("done", ""), ("failed", traceback) or ("refused", (exit status, message)): an error for the user.
+    Answers ("done", "") or what the function gave, ("failed", traceback) or ("refused", (exit status, message)): an
+    error for the user.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_driver, args=(connection.fileno(),), daemon=True).start()
@@ -66,14 +67,17 @@ def main(connection: Connection, plan_file: str, root: str, heartbeat_file: str)
     heartbeat = SharedHeartbeat(Path(heartbeat_file))
     while True:
         try:
-            stage_index, number = connection.recv()
+            asked, argument = connection.recv()
         except (EOFError, OSError):
             return
-        stage = plan.stages[stage_index]
         answer: tuple[str, Any]
         try:
-            execute(stage.body, TaskContext(plan, root, stage, number, heartbeat))
-            answer = ("done", "")
+            if callable(asked):
+                answer = ("done", asked(*argument))
+            else:
+                stage = plan.stages[asked]
+                execute(stage.body, TaskContext(plan, root, stage, argument, heartbeat))
+                answer = ("done", "")
         except StorageError:
             answer = ("failed", redacted(traceback.format_exc(limit=-8)))  # the store may do better next time
         except CorpusforgeError as error:

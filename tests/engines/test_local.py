@@ -15,6 +15,13 @@ import psutil
 import pytest
 from runs import command, digests, kill_group_when, run_cli
 
+from corpusforge.engines.local import LocalEngine, _Worker
+from corpusforge.plan import compile_plan
+from corpusforge.recipe import load_text
+from corpusforge.sources.base import Shard
+
+RECIPE = "name: calls\nsources: {c4: {}}\nsteps: [extract]\n"
+
 
 def manifests(run: Path) -> dict[str, float]:
     """Committed tasks and when they were committed."""
@@ -266,3 +273,20 @@ def test_workers_end_with_their_driver(sample, tmp_path):
     driver.wait()
     _, alive = psutil.wait_procs(family, timeout=60)
     assert alive == []
+
+
+def test_a_call_is_answered_by_a_worker_or_here(tmp_path):
+    plan = compile_plan(load_text(RECIPE, "calls"), [Shard(0, "c4", ())])
+    with LocalEngine(plan, str(tmp_path), 1, 60.0) as engine:
+        assert engine.call(os.getpid) == os.getpid()  # there is no worker yet
+        folder = Path(engine._folder.name)
+        engine._workers.append(_Worker(engine._context, engine._plan_file, str(tmp_path), folder))
+        worker = engine.call(os.getpid)
+        assert worker == engine._workers[0].process.pid
+        assert engine.call(sorted, [3, 1]) == [1, 3]
+        with pytest.raises(ZeroDivisionError):
+            engine.call(divmod, 1, 0)  # raised here, where it can be told
+        with pytest.raises(ProcessLookupError):
+            engine.call(os.kill, worker, signal.SIGKILL)
+        assert engine._workers == []
+        assert engine.call(os.getpid) == os.getpid()
