@@ -37,7 +37,10 @@ def ship_plan(plan: Plan, root: str) -> str:
 
 @functools.cache
 def load_plan(location: str) -> Plan:
-    """Read a shipped plan, once per process. Raises `UsageError` where the run directory cannot be seen."""
+    """Read a shipped plan, once per process.
+
+    Raises `UsageError` where the run directory cannot be seen, or the package of a step is not installed.
+    """
     try:
         blob = pickle.loads(storage.read_bytes(location))
     except OSError as error:
@@ -47,7 +50,13 @@ def load_plan(location: str) -> Plan:
         ) from error
     for name, source in blob["plugins"]:
         _load_plugin(name, source)
-    plan: Plan = pickle.loads(blob["plan"])
+    try:
+        plan: Plan = pickle.loads(blob["plan"])
+    except ModuleNotFoundError as error:
+        raise UsageError(
+            f"the worker on host {socket.gethostname()} has no module {error.name!r}: install the package with this "
+            "step on every worker, as on the driver, or give the step as a file with --plugin, which travels"
+        ) from error
     return plan
 
 
