@@ -259,16 +259,13 @@ class _Preparation:
 
     def _encoder(self, indexes: Mapping[str, Index]) -> Tokenizer:
         from corpusforge.tokenize.loading import load_tokenizer, scheme_named
-        from corpusforge.tokenize.sentencepiece_bpe import TokenizerParameters, train
 
         settings = self.settings
         if settings.tokenizer is not None:
             model = settings.tokenizer.read_bytes()
         else:
             self.progress("training a tokenizer")
-            vocabulary = settings.dial.vocabulary
-            texts = tokenizer_texts(self.corpora, indexes, min(1500 * vocabulary, 50_000_000))
-            model = train(texts, TokenizerParameters(vocabulary_size=vocabulary))
+            model = train_tokenizer(self.corpora, indexes, settings.dial.vocabulary)
         try:
             encoder = load_tokenizer(model, scheme_named(settings.scheme), settings.end_token)
         except UsageError as error:
@@ -323,6 +320,14 @@ class _Preparation:
         pack = make_pack(encoder, panel, self.tasks)
         storage.commit_bytes(str(self.output / "pack.npz"), pack.dump())
         return pack
+
+
+def train_tokenizer(corpora: Mapping[str, Corpus], indexes: Mapping[str, Index], vocabulary: int) -> bytes:
+    """A SentencePiece model of so many pieces, trained on equal parts of all corpora."""
+    from corpusforge.tokenize.sentencepiece_bpe import TokenizerParameters, train
+
+    texts = tokenizer_texts(corpora, indexes, min(1500 * vocabulary, 50_000_000))
+    return train(texts, TokenizerParameters(vocabulary_size=vocabulary))
 
 
 def run_arms(settings: BenchSettings, prepared: Prepared, device: str, progress: Progress) -> list[RunRecord]:

@@ -123,8 +123,9 @@ def bench(
 
     specs = tuple(corpora or ())
     if guard is not None:
-        plan = {"replicates": replicates, "seeds": seeds, "size": size, "device": device}
+        plan: dict[str, Any] = {"replicates": replicates, "seeds": seeds, "size": size, "device": device}
         plan["tokens"] = None if tokens is None else parse_count(tokens)
+        plan["tokenizer"] = None if tokenizer is None else _existing(tokenizer)
         _guard(guard, specs, panel, output, plan, progress, as_json)
         return
     shared: dict[str, Any] = {

@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import io
 import json
+import sys
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -16,11 +17,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
-import zstandard
 
 from corpusforge.document import document_id, text_hash
 from corpusforge.errors import UsageError
-from corpusforge.sources.decompress import ZstdFrames
 
 IdBytes = npt.NDArray[np.uint8]
 Int64 = npt.NDArray[np.int64]
@@ -66,7 +65,7 @@ class Corpus:
                     number = copies.get(key, 0)
                     copies[key] = number + 1
                     yield Document(key if number == 0 else document_id(f"copy{number}", key.hex()), text)
-            except (OSError, EOFError, zstandard.ZstdError, pa.ArrowException) as error:
+            except (*_reading_errors(), pa.ArrowException) as error:
                 raise UsageError(f"cannot read {file}: {error}") from error
 
     def _rows(self, file: Path) -> Iterator[tuple[bytes, bytes]]:
@@ -151,8 +150,17 @@ def open_stream(path: Path) -> BinaryIO:
     if path.suffix == ".gz":
         return io.BufferedReader(gzip.open(path, "rb"))
     if path.suffix == ".zst":
+        from corpusforge.sources.decompress import ZstdFrames
+
         return io.BufferedReader(ZstdFrames(path.open("rb")))
     return path.open("rb")
+
+
+def _reading_errors() -> tuple[type[Exception], ...]:
+    """What reading a damaged file raises; zstandard is needed for its own files only."""
+    errors: tuple[type[Exception], ...] = (OSError, EOFError, zlib.error)
+    zstandard = sys.modules.get("zstandard")
+    return errors if zstandard is None else (*errors, zstandard.ZstdError)
 
 
 def read_json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any] | None]]:
@@ -162,7 +170,7 @@ def read_json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any] | None]]:
     """
     try:
         yield from _lines(path)
-    except (OSError, EOFError, zlib.error, zstandard.ZstdError) as error:
+    except _reading_errors() as error:
         raise UsageError(f"cannot read {path}: {error}") from error
 
 
@@ -200,7 +208,7 @@ def read_texts(path: Path) -> Iterator[str]:
     try:
         with open_stream(path) as stream:
             text = stream.read(MAXIMUM_LINE).decode("utf-8", "replace").replace("\r\n", "\n")
-    except (OSError, EOFError, zstandard.ZstdError) as error:
+    except _reading_errors() as error:
         raise UsageError(f"cannot read {path}: {error}") from error
     separator = "\n\n" if "\n\n" in text else "\n"
     yield from (part.strip("\n") for part in text.split(separator) if part.strip())

@@ -22,8 +22,7 @@ import numpy as np
 from corpusforge import __version__
 from corpusforge.document import text_hash
 from corpusforge.errors import UsageError
-from corpusforge.tokenize.encoder import Encoder
-from corpusforge.tokenize.sentencepiece_bpe import TokenizerParameters, train
+from corpusforge.tokenize.loading import load_tokenizer
 from corpusforge.train.bench import DIALS, FULL, Progress
 from corpusforge.train.bench_data import TokenSource
 from corpusforge.train.bench_result import CANNOT_TELL, compare, machine
@@ -106,11 +105,19 @@ class Laboratory:
     """Corpora made of one clean one, a tokenizer and a panel for all of them, and runs on them."""
 
     def __init__(
-        self, spec: str, panel: Path | None, scale: Scale, folder: Path, device: str, keep: Path | None = None
+        self,
+        spec: str,
+        panel: Path | None,
+        scale: Scale,
+        folder: Path,
+        device: str,
+        keep: Path | None = None,
+        tokenizer: Path | None = None,
     ) -> None:
         """Read the clean corpus into memory, in pieces; finished runs are kept below `keep` and not done again.
 
-        Raises `UsageError` when the corpus is too small.
+        Without a `tokenizer` one of the scale's size is trained on the corpus. Raises `UsageError` when that is too
+        small.
         """
         corpus = open_corpus(spec)
         whole = sorted({document.text for document in corpus.documents()}, key=text_hash)
@@ -125,8 +132,9 @@ class Laboratory:
         self.texts = [piece for text in whole for piece in pieces(text.decode("utf-8"))]
         self.texts.sort(key=lambda text: text_hash(text.encode("utf-8")))
         beginnings = Panel(tuple(Passage(one.domain, next(pieces(one.text))) for one in passages))
-        sample = "".join(self.texts)[: 1500 * scale.vocabulary]
-        self.encoder = Encoder(train([sample], TokenizerParameters(vocabulary_size=scale.vocabulary)))
+        self.encoder = load_tokenizer(
+            self._trained(scale.vocabulary) if tokenizer is None else tokenizer.read_bytes()
+        )
         model = dataclasses.replace(scale.model, vocabulary_size=self.encoder.vocabulary_size)
         self.scale = dataclasses.replace(scale, model=model)
         self.pack: EvaluationPack = make_pack(self.encoder, limited(beginnings, scale.panel_bytes))
@@ -134,6 +142,12 @@ class Laboratory:
         self.keep = None if keep is None else keep / self._conditions()
         self.seconds = 0.0
         self.runs = 0
+
+    def _trained(self, vocabulary: int) -> bytes:
+        from corpusforge.tokenize.sentencepiece_bpe import TokenizerParameters, train
+
+        sample = "".join(self.texts)[: 1500 * vocabulary]
+        return train([sample], TokenizerParameters(vocabulary_size=vocabulary))
 
     def within(self, tokens: int) -> list[str]:
         """The first texts that hold about so many tokens. Raises `UsageError` when all hold fewer."""
@@ -351,6 +365,7 @@ def run_guard(
     tokens: int | None = None,
     device: str = "auto",
     keep: Path | None = None,
+    tokenizer: Path | None = None,
 ) -> dict[str, Any]:
     """Run a guard on a corpus of clean text; `result["passed"]` says whether the benchmark can be trusted.
 
@@ -358,7 +373,8 @@ def run_guard(
     is too small.
     """
     with tempfile.TemporaryDirectory(prefix="corpusforge-guard-") as folder:
-        lab = Laboratory(spec, panel, scale_of(name, size, tokens), Path(folder), device, keep)
+        scale = scale_of(name, size, tokens)
+        lab = Laboratory(spec, panel, scale, Path(folder), device, keep, tokenizer)
         return {
             **GUARDS[name](lab, replicates, seeds, progress),
             "corpus": spec,
