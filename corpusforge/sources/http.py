@@ -62,7 +62,7 @@ def parse_response(content: bytes) -> Response:
         raise PayloadError("bad_http_header", f"no status line in {content[:60]!r}")
     if content[status.end() : status.end() + 2] == b"\r\n":
         return Response(int(status[1]), {}, content[status.end() + 2 :])
-    end = header_end(content[: 1 << 20])
+    end = header_end(content, 1 << 20)
     if end < 0:
         raise PayloadError("bad_http_header", "the header does not end")
     return Response(int(status[1]), parse_fields(content[status.end() : end]), content[end:])

@@ -98,13 +98,13 @@ def parse_fields(raw: bytes) -> dict[str, str]:
     return fields
 
 
-def header_end(data: bytes) -> int:
-    """Tell where the content begins: behind the first empty line; -1 where there is none."""
-    ends = [end for end in (data.find(b"\n\r\n"), data.find(b"\n\n")) if end >= 0]
-    if not ends:
-        return -1
-    end = min(ends)
-    return end + (3 if data[end + 1 : end + 2] == b"\r" else 2)
+def header_end(data: bytes, limit: int | None = None) -> int:
+    """Tell where the content begins: behind the first empty line; -1 where there is none (among `limit` bytes)."""
+    end = data.find(b"\n\r\n", 0, limit)
+    earlier = data.find(b"\n\n", 0, limit if end < 0 else end + 1)
+    if earlier >= 0:
+        return earlier + 2
+    return end + 3 if end >= 0 else -1
 
 
 def begins_record(head: bytes) -> bool:

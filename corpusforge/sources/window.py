@@ -50,7 +50,8 @@ class Window:
         """Copy the next bytes, at most `size`, without moving."""
         self.fill(size)
         begin = self.position - self._start
-        return bytes(self._buffer[begin : begin + size])
+        with memoryview(self._buffer) as buffer:  # a slice of the buffer itself would be one copy more
+            return bytes(buffer[begin : begin + size])
 
     def take(self, size: int) -> bytes:
         """Copy the next bytes, at most `size`, and move behind them."""

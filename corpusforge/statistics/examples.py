@@ -31,6 +31,9 @@ _ADDRESS = re.compile(
     r"|\b(?:[0-9a-fA-F]{1,4}:){4,7}[0-9a-fA-F]{1,4}\b"
     r"|\b(?=[0-9a-fA-F:]*\d)(?:[0-9a-fA-F]{1,4}:){1,6}:(?:[0-9a-fA-F]{1,4}:?){0,6}"
 )
+_MAY_BE_ADDRESS = re.compile(r"[.]\d|:[0-9a-fA-F:]")
+_MAY_BE_NUMBER = re.compile(r"\d(?:[ ().\-\u00a0]{0,3}\d){6}")
+"""What every address has, and every number: looked for in a tenth of the time."""
 _DIGITS = re.compile(
     r"(?<!\d)(?P<date>\d{4}-\d{2}-\d{2}|\d{1,2}[./]\d{1,2}[./]\d{4})(?!\d)"
     r"|(?P<run>\+?\d(?:[ ().\-\u00a0]{0,3}\d){6,})"
@@ -50,10 +53,14 @@ def mask_pii(text: str) -> str:
     Made to hide too much rather than too little; only dates stay. The redaction of the corpus itself is the
     business of the PII step: this one guards the report, which shows texts from before that step too.
     """
-    text = _MAIL.sub("[e-mail]", text)
-    text = _ADDRESS.sub("[address]", text)
+    if "@" in text or "%40" in text:
+        text = _MAIL.sub("[e-mail]", text)
+    if _MAY_BE_ADDRESS.search(text):
+        text = _ADDRESS.sub("[address]", text)
     text = _ACCOUNT.sub("[account]", text)
-    return _DIGITS.sub(lambda found: found["date"] or "[number]", text)
+    if _MAY_BE_NUMBER.search(text):
+        text = _DIGITS.sub(lambda found: found["date"] or "[number]", text)
+    return text
 
 
 def visible(text: str) -> str:

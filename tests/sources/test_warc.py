@@ -271,6 +271,8 @@ def test_header_helpers() -> None:
         "ÿ": "é",
     }
     assert [header_end(data) for data in (b"a\r\n\r\nb", b"a\n\nb", b"a\n\r\nb\n\n", b"a")] == [5, 3, 4, -1]
+    assert [header_end(b"a\n\n\r\nb", limit) for limit in (None, 4, 3, 2)] == [3, 3, 3, -1]
+    assert [header_end(b"a\r\n\r\nb\n\n", limit) for limit in (None, 5, 4)] == [5, 5, -1]
     assert begins_record(b"\r\nWARC/1.1\r\n")
     assert not begins_record(b"XARC/1.1\r\n")
 

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from corpusforge.statistics import examples
 from corpusforge.statistics.examples import (
     EXCERPT_CHARACTERS,
     Sample,
@@ -38,6 +39,14 @@ def test_what_looks_personal_is_masked(secret: str) -> None:
     for text in (secret, f"Reach me at {secret}.", f"<{secret}>", f"a,{secret},b"):
         assert secret not in mask_pii(text)
         assert "[" in mask_pii(text)
+
+
+@given(st.text(st.sampled_from("0123456789.:-(af@%4 x/\u00a0\u0663\n"), max_size=60))
+def test_looking_first_for_what_may_be_personal_changes_nothing(text: str) -> None:
+    masked = examples._MAIL.sub("[e-mail]", text)
+    masked = examples._ACCOUNT.sub("[account]", examples._ADDRESS.sub("[address]", masked))
+    masked = examples._DIGITS.sub(lambda found: found["date"] or "[number]", masked)
+    assert examples.mask_pii(text) == masked
 
 
 def test_dates_years_and_versions_stay() -> None:
