@@ -5,12 +5,15 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from corpusforge.kernels.array_types import READ_INT64, READ_UINT64
+from corpusforge.kernels.array_types import READ_INT64, READ_UINT64, UINT64
 from corpusforge.kernels.hash64 import add_hash, mix
 from corpusforge.kernels.loading import kernel, types
 
 Int64 = npt.NDArray[np.int64]
 UInt64 = npt.NDArray[np.uint64]
+
+CROWDED = 32
+"""Hashes in one bucket of as many buckets as hashes: among uniform ones next to impossible, unless they are equal."""
 
 
 @kernel(types.Tuple((types.int64[::1], types.uint64[::1]))(READ_INT64, READ_UINT64, types.int64))
@@ -58,6 +61,41 @@ def fingerprints(offsets: Int64, hashes: UInt64) -> UInt64:
     return result
 
 
+@kernel(UINT64(READ_UINT64))
+def sorted_hashes(hashes: UInt64) -> UInt64:
+    """Sorted copy of hashes: each goes to the bucket of its first bits, and within that a few places at most.
+
+    Linear for uniform hashes. Where one bucket is crowded (repeated shingles, or hashes that were made to be) the
+    usual sort takes its place.
+    """
+    count = len(hashes)
+    bits = 1
+    while (1 << bits) < count:
+        bits += 1
+    shift = np.uint64(64 - bits)
+    starts = np.zeros((1 << bits) + 1, np.int64)
+    for place in range(count):
+        starts[np.int64(hashes[place] >> shift) + 1] += 1
+    for bucket in range(1 << bits):
+        if starts[bucket + 1] > CROWDED:
+            return np.sort(hashes)
+        starts[bucket + 1] += starts[bucket]
+    ordered = np.empty(count, np.uint64)
+    for place in range(count):
+        bucket = np.int64(hashes[place] >> shift)
+        at = starts[bucket]
+        starts[bucket] = at + 1
+        ordered[at] = hashes[place]
+    for place in range(1, count):
+        value = ordered[place]
+        at = place
+        while at > 0 and ordered[at - 1] > value:
+            ordered[at] = ordered[at - 1]
+            at -= 1
+        ordered[at] = value
+    return ordered
+
+
 @kernel(
     types.Tuple((types.int64[::1], types.uint64[::1], types.int64[::1]))(READ_INT64, READ_UINT64, types.int64)
 )
@@ -74,7 +112,7 @@ def distinct_shingles(offsets: Int64, hashes: UInt64, limit: int) -> tuple[Int64
     values = np.empty(len(hashes), np.uint64)
     filled = 0
     for document in range(documents):
-        ordered = np.sort(hashes[offsets[document] : offsets[document + 1]])
+        ordered = sorted_hashes(hashes[offsets[document] : offsets[document + 1]])
         start = filled
         for place in range(len(ordered)):
             if place > 0 and ordered[place] == ordered[place - 1]:

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from corpusforge.kernels.hash64 import mix
-from corpusforge.kernels.shingles import distinct_shingles, fingerprints, shingle_hashes
+from corpusforge.kernels.shingles import distinct_shingles, fingerprints, shingle_hashes, sorted_hashes
 
 documents_of_terms = st.lists(st.lists(st.integers(0, 2**64 - 1), max_size=9), max_size=6)
 MULTIPLIER = 0x9E3779B97F4A7C15
@@ -62,3 +62,23 @@ def test_distinct_shingles_against_a_plain_twin(documents: list[list[int]], limi
         assert values[offsets[index] : offsets[index + 1]].tolist() == whole[:limit]
         assert cut[index] == (len(whole) > limit)
     assert len(values) == offsets[-1]
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    kinds=st.lists(st.sampled_from(["uniform", "equal", "crowded"]), max_size=3),
+    count=st.integers(0, 400),
+    seed=st.integers(0, 2**32),
+)
+def test_hashes_are_sorted_however_they_lie(kinds: list[str], count: int, seed: int) -> None:
+    generator = np.random.Generator(np.random.PCG64(seed))
+    parts = {
+        "uniform": generator.integers(0, 2**64, count, np.uint64),
+        "equal": np.full(count, 2**64 - 1, np.uint64),
+        "crowded": generator.integers(2**63, 2**63 + 2**20, count, np.uint64),
+    }
+    hashes = np.concatenate([np.zeros(0, np.uint64), *(parts[kind] for kind in kinds)])
+    generator.shuffle(hashes)
+    before = hashes.copy()
+    assert sorted_hashes(hashes).tolist() == sorted(before.tolist())
+    assert (hashes == before).all()
