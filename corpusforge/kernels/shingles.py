@@ -82,17 +82,17 @@ def sorted_hashes(hashes: UInt64) -> UInt64:
         starts[bucket + 1] += starts[bucket]
     ordered = np.empty(count, np.uint64)
     for place in range(count):
-        bucket = np.int64(hashes[place] >> shift)
-        at = starts[bucket]
-        starts[bucket] = at + 1
+        first_bits = np.int64(hashes[place] >> shift)
+        at = starts[first_bits]
+        starts[first_bits] = at + 1
         ordered[at] = hashes[place]
     for place in range(1, count):
         value = ordered[place]
-        at = place
-        while at > 0 and ordered[at - 1] > value:
-            ordered[at] = ordered[at - 1]
-            at -= 1
-        ordered[at] = value
+        target = place
+        while target > 0 and ordered[target - 1] > value:
+            ordered[target] = ordered[target - 1]
+            target -= 1
+        ordered[target] = value
     return ordered
 
 
