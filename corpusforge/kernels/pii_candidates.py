@@ -16,7 +16,7 @@ Bytes = npt.NDArray[np.uint8]
 Int64 = npt.NDArray[np.int64]
 
 EMAIL = 0
-"""An at sign with the characters around it that are no white space."""
+"""An at sign (ASCII or full-width) with the characters around it that are no white space."""
 NUMBER = 1
 """At least 7 digits with telephone punctuation between them: telephone, card and social security numbers."""
 IPV4 = 2
@@ -81,8 +81,8 @@ def _digit_width(data: Bytes, at: int, end: int) -> int:
 def _separator_width(data: Bytes, at: int, end: int) -> int:
     """Bytes of the punctuation at `at` that may stand inside a telephone number; 0 for anything else.
 
-    Space - . / ( ) [ ] ~ + x, no-break space, soft hyphen, U+200B, U+2010 to U+2015, U+202F, U+2060, U+2212,
-    U+3000, and the full-width forms U+FF08, U+FF09, U+FF0B, U+FF0D to U+FF0F.
+    Space - . / ( ) [ ] ~ + x, no-break space, soft hyphen, U+200B to U+200F, U+2010 to U+2015, U+202F, U+2060, U+2212,
+    U+3000, U+30FC, and the full-width forms U+FF08, U+FF09, U+FF0B, U+FF0D to U+FF0F.
     """
     byte = data[at]
     if byte < 0x80:
@@ -94,11 +94,11 @@ def _separator_width(data: Bytes, at: int, end: int) -> int:
         return 0
     second, third = data[at + 1], data[at + 2]
     if byte == 0xE2:
-        if second == 0x80 and (third == 0x8B or 0x90 <= third <= 0x95 or third == 0xAF):
+        if second == 0x80 and (0x8B <= third <= 0x95 or third == 0xAF):
             return 3
         return 3 if (second == 0x81 and third == 0xA0) or (second == 0x88 and third == 0x92) else 0
     if byte == 0xE3:
-        return 3 if second == 0x80 and third == 0x80 else 0
+        return 3 if (second == 0x80 and third == 0x80) or (second == 0x83 and third == 0xBC) else 0
     wide = third == 0x88 or third == 0x89 or third == 0x8B or 0x8D <= third <= 0x8F
     return 3 if byte == 0xEF and second == 0xBC and wide else 0
 
@@ -106,7 +106,11 @@ def _separator_width(data: Bytes, at: int, end: int) -> int:
 @kernel(types.UniTuple(types.int64, 2)(READ_UINT8, types.int64, types.int64, types.int64))
 def _next_email(data: Bytes, at: int, start: int, end: int) -> tuple[int, int]:
     """First candidate whose at sign stands at `at` or later; (end, end) when there is none."""
-    while at < end and data[at] != 64:
+    while (
+        at < end
+        and data[at] != 64
+        and not (data[at] == 0xEF and at + 2 < end and data[at + 1] == 0xBC and data[at + 2] == 0xA0)
+    ):
         at += 1
     if at >= end:
         return end, end
@@ -192,12 +196,12 @@ def _next_ipv6(data: Bytes, at: int, start: int, end: int) -> tuple[int, int]:
 @kernel(types.UniTuple(types.int64, 2)(READ_UINT8, types.int64, types.int64, types.int64))
 def _next_iban(data: Bytes, at: int, start: int, end: int) -> tuple[int, int]:
     while at + 4 <= end:
-        # The third byte is a digit in few places only.
-        if not 48 <= data[at + 2] <= 57:
-            at += 1
+        # The third and fourth byte are digits in few places only; where the fourth is none, none begins behind either.
+        if not 48 <= data[at + 3] <= 57:
+            at += 2
             continue
         small = np.uint8(data[at] & 32)
-        digits = 48 <= data[at + 3] <= 57
+        digits = 48 <= data[at + 2] <= 57
         letters = _is_letter(data[at], small) and _is_letter(data[at + 1], small)
         if not (digits and letters and (at == start or not _is_alphanumeric(data[at - 1]))):
             at += 1

@@ -27,6 +27,8 @@ TOKEN = 10
 """A run of 20 to 4096 letters, digits, underscores and hyphens that has a letter and a digit."""
 IDENTIFIER = 11
 """A run of 8 to 16 letters and digits that has a letter and at least 4 digits (India's PAN has no more)."""
+GROUPED = 12
+"""Groups of capitals and digits with single blanks, points or hyphens between: 8 of them, a letter and 4 digits."""
 
 CREDENTIALS_REACH = 256
 KEY_BLOCK_REACH = 16_384
@@ -38,6 +40,9 @@ TOKEN_LONGEST = 4096
 _IDENTIFIER_SHORTEST = 8
 _IDENTIFIER_LONGEST = 16
 _IDENTIFIER_DIGITS = 4
+GROUPED_BEFORE = 16
+GROUPED_AFTER = 32
+"""Bytes of groups before and from the first digit on: more than a national number has."""
 
 _SPAN = types.UniTuple(types.int64, 2)
 _SPAN_ARRAYS = (types.int64[::1], types.int64[::1], types.int64[::1])
@@ -199,6 +204,48 @@ def _next_run(
     return end, end
 
 
+@kernel(types.boolean(types.uint8))
+def _is_group_byte(byte: int) -> bool:
+    return 48 <= byte <= 57 or 65 <= byte <= 90
+
+
+@kernel(types.boolean(types.uint8))
+def _is_gap(byte: int) -> bool:
+    return byte == 32 or byte == 45 or byte == 46
+
+
+@kernel(_SPAN(READ_UINT8, types.int64, types.int64))
+def _next_grouped(data: Bytes, at: int, end: int) -> tuple[int, int]:
+    """First run around a digit in which every gap stands between two capitals or digits."""
+    begin = at
+    while at < end:
+        if not 48 <= data[at] <= 57:
+            at += 1
+            continue
+        first, last = at, at + 1
+        low, high = max(begin, at - GROUPED_BEFORE), min(end, at + GROUPED_AFTER)
+        while first > low and (
+            _is_group_byte(data[first - 1])
+            or (_is_gap(data[first - 1]) and first - 2 >= low and _is_group_byte(data[first - 2]))
+        ):
+            first -= 1
+        while last < high and (
+            _is_group_byte(data[last])
+            or (_is_gap(data[last]) and last + 1 < high and _is_group_byte(data[last + 1]))
+        ):
+            last += 1
+        digits, letters, gaps = 0, 0, 0
+        for place in range(first, last):
+            digits += 48 <= data[place] <= 57
+            letters += 65 <= data[place] <= 90
+            gaps += _is_gap(data[place])
+        enough = digits >= _IDENTIFIER_DIGITS and digits + letters >= _IDENTIFIER_SHORTEST
+        if enough and letters > 0 and gaps > 0:
+            return first, last
+        at = last
+    return end, end
+
+
 @kernel(_SPAN(types.int64, READ_UINT8, types.int64, types.int64, types.int64))
 def _next_mark(kind: int, data: Bytes, at: int, start: int, end: int) -> tuple[int, int]:
     """The next candidate of a class in document bytes [start, end), looking from `at` on."""
@@ -212,6 +259,8 @@ def _next_mark(kind: int, data: Bytes, at: int, start: int, end: int) -> tuple[i
         first, last = _next_key_block(data, at, end)
     elif kind == TOKEN:
         first, last = _next_run(data, at, end, True, TOKEN_SHORTEST, TOKEN_LONGEST, 1)
+    elif kind == GROUPED:
+        first, last = _next_grouped(data, at, end)
     else:
         shortest, longest = _IDENTIFIER_SHORTEST, _IDENTIFIER_LONGEST
         first, last = _next_run(data, at, end, False, shortest, longest, _IDENTIFIER_DIGITS)
@@ -220,7 +269,7 @@ def _next_mark(kind: int, data: Bytes, at: int, start: int, end: int) -> tuple[i
 
 @kernel(types.Tuple(_SPAN_ARRAYS)(READ_UINT8, READ_INT64, types.int64))
 def find_marks(data: Bytes, offsets: Int64, kind: int) -> tuple[Int64, Int64, Int64]:
-    """Candidates of one class (`MAC` to `IDENTIFIER`) in n texts, in order of position.
+    """Candidates of one class (`MAC` to `GROUPED`) in n texts, in order of position.
 
     `data` uint8, `offsets` int64[n + 1] as in `Texts`. Returns `rows`, `starts`, `ends`, all int64[m]; starts
     and ends are positions in `data`. Candidates of `ASSIGNMENT` and `CREDENTIALS` may overlap.

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from corpusforge.errors import UsageError
+from corpusforge.pii.widths import plain_widths
 
 Action = Literal["placeholder", "pseudonym", "remove", "keep"]
 
@@ -47,10 +48,11 @@ def key_fingerprint(key: bytes) -> str:
 
 
 def canonical(entity: str, value: str) -> str:
-    """The form in which two spellings of one value are equal.
+    """The form in which two spellings of one value are equal, in full width too.
 
     Addresses in lower case; numbers without punctuation and extension; everything else as it stands.
     """
+    value = plain_widths(value)
     if entity in ("EMAIL_ADDRESS", "IP_ADDRESS", "MAC_ADDRESS"):
         return value.lower().replace("-", ":") if entity == "MAC_ADDRESS" else value.lower()
     if entity == "PHONE_NUMBER":

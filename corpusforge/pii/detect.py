@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from corpusforge.pii.guards import discards
 from corpusforge.pii.recognizers import ENTITIES, Report
+from corpusforge.pii.widths import plain_widths
 from corpusforge.pii.windows import Window, windows
 from corpusforge.texts import Texts
 
@@ -78,8 +79,9 @@ class Detector:
 
     def _look(self, data: bytes, window: Window, entities: Iterable[str]) -> list[Finding]:
         """What the recognizers report in one window, in bytes of the text."""
-        text = data[window.start : window.end].decode("utf-8", "surrogateescape")
-        plain = text.isascii()
+        raw = data[window.start : window.end].decode("utf-8", "surrogateescape")
+        plain = raw.isascii()
+        text = plain_widths(raw)
         findings = []
         for entity in entities:
             for start, end, score in self._recognizers[entity](text):
@@ -89,8 +91,8 @@ class Detector:
                     continue
                 if discards(entity, before, text[start:end], after, self._keep_unrouted):
                     continue
-                first = start if plain else _size(text[:start])
-                last = end if plain else first + _size(text[start:end])
+                first = start if plain else _size(raw[:start])
+                last = end if plain else first + _size(raw[start:end])
                 findings.append(Finding(window.start + first, window.start + last, entity, units))
         return findings
 

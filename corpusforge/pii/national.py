@@ -133,6 +133,14 @@ NAMED = 0.6
 """Score of a number of the right form that is named and has no checksum."""
 _LOOK = 48
 
+_GROUPS = re.compile(r"(?<![^\W_])[A-Z0-9]{1,12}(?:[ .\-\u00a0/][A-Z0-9]{1,12}){1,8}(?![^\W_])")
+_WORD = re.compile(r"\w+")
+_GAP = re.compile(r"[ .\-\u00a0/]")
+_SHORTEST, _LONGEST = 8, 16
+_FEWEST_DIGITS = 4
+_FIRST_GROUPS = 3
+"""Groups that a grouped number may begin at: what stands before it in capitals ("NO", "ID") looks like one."""
+
 
 def check_names(names: Sequence[str]) -> None:
     """Raise `UsageError` for a name that is not known."""
@@ -166,22 +174,59 @@ class NationalNumbers:
             context = sorted(named_by or recognizer.context or ())
             words += context
             self._made.append((_pattern(context), _asked(recognizer, name)))
-        self._any = _pattern(sorted(set(words)))
+        # A window without any of these words is the rule; a set is asked much faster than a pattern of all words.
+        self._words = frozenset(_WORD.search(word.casefold()).group() for word in words)  # type: ignore[union-attr]
 
     def __call__(self, text: str) -> list[Report]:
         """Named numbers of the window."""
         found: list[Report] = []
-        if not self._made or not self._any.search(text):
+        if self._words.isdisjoint(_WORD.findall(text.casefold())):
             return found
         for context, ask in self._made:
             named = [match.end() for match in context.finditer(text)]
             if not named:
                 continue
+            whole = []
             for one in ask(text):
                 near = any(0 <= one.start - end <= _LOOK for end in named)
                 if near and one.score > 0:
-                    found.append((one.start, one.end, VALID if one.score >= VALID else NAMED))
+                    whole.append((one.start, one.end, VALID if one.score >= VALID else NAMED))
+            found += whole or _in_groups(text, named, ask)
         return found
+
+
+def _in_groups(text: str, named: Sequence[int], ask: Callable[[str], list[Any]]) -> list[Report]:
+    """Numbers that are written in groups where the recognizer knows them without: asked about what stands there
+    without gaps, and reported when that is all of the number.
+    """
+    found: list[Report] = []
+    for end in named:
+        for run in _GROUPS.finditer(text, end):
+            if run.start() - end > _LOOK:
+                break
+            report = _joined(run, ask)
+            if report is not None:
+                found.append(report)
+                break
+    return found
+
+
+def _joined(run: re.Match[str], ask: Callable[[str], list[Any]]) -> Report | None:
+    """The longest part of a run of groups that a recognizer knows when its gaps are taken out."""
+    gaps = [gap.start() for gap in _GAP.finditer(run.group())]
+    starts, ends = [0, *(gap + 1 for gap in gaps)], [*gaps, len(run.group())]
+    for first, start in enumerate(starts[:_FIRST_GROUPS]):
+        for end in reversed(ends[first + 1 :]):
+            value = _GAP.sub("", run.group()[start:end])
+            if not _SHORTEST <= len(value) <= _LONGEST:
+                continue
+            if sum(character.isdigit() for character in value) < _FEWEST_DIGITS:
+                continue
+            for one in ask(value):
+                if (one.start, one.end) == (0, len(value)) and one.score > 0:
+                    score = VALID if one.score >= VALID else NAMED
+                    return run.start() + start, run.start() + end, score
+    return None
 
 
 def _pattern(words: Sequence[str]) -> re.Pattern[str]:

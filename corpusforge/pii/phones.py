@@ -50,7 +50,7 @@ _STRONG = re.compile(
 parentheses."""
 
 _LABEL_WORDS = (
-    r"tel(?:e(?:ph|f)(?:one|on|ono|onos|oon|fon)?|éf?(?:ono|éphone)?)?|tél(?:éphone)?|telefon[oe]?|telefax|telecopie|"
+    r"fon|tel(?:e(?:ph|f)(?:one|on|ono|onos|oon|fon)?|éf?(?:ono|éphone)?)?|tél(?:éphone)?|telefon[oe]?|telefax|telecopie|"
     r"(?:tele)?phone|fone|mobile?|mobil|móvil|cell(?:ular|phone)?|handy|gsm|(?:tele)?fax|desk|office|work|home|direct|"
     r"hotline|helpline|toll[- ]free|whatsapp|sms|switchboard|pager|rufnummer|durchwahl|puh(?:elin)?|"
     r"тел(?:ефон)?|факс|моб|τηλ(?:έφωνο)?|הטלפון|טלפון|电话|電話|传真|전화|هاتف|फ़ोन"

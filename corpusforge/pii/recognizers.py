@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from corpusforge.errors import MissingExtraError, UsageError
 from corpusforge.kernels.pii_candidates import CRYPTO, EMAIL, IBAN, IPV4, IPV6, NUMBER
-from corpusforge.kernels.pii_marks import ASSIGNMENT, CREDENTIALS, IDENTIFIER, KEY_BLOCK, MAC, TOKEN
+from corpusforge.kernels.pii_marks import ASSIGNMENT, CREDENTIALS, GROUPED, IDENTIFIER, KEY_BLOCK, MAC, TOKEN
 from corpusforge.pii import network, numbers, secrets
 from corpusforge.pii.national import NATIONAL_IDS, NationalNumbers
 from corpusforge.pii.numbers import Report
@@ -26,7 +26,7 @@ ENTITIES: Mapping[str, tuple[int, ...]] = {
     "IP_ADDRESS": (IPV4, IPV6),
     "MAC_ADDRESS": (MAC,),
     "US_SSN": (NUMBER,),
-    "NATIONAL_ID": (NUMBER, IDENTIFIER),
+    "NATIONAL_ID": (NUMBER, IDENTIFIER, GROUPED),
     "CRYPTO": (CRYPTO,),
     "URL_CREDENTIALS": (CREDENTIALS,),
     "SECRET": (TOKEN, ASSIGNMENT),

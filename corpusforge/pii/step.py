@@ -111,7 +111,7 @@ class Pii(MapStep):
     summary = "replace e-mail and IP addresses, telephone, card and national numbers, keys and tokens"
     extra = "pii"
     edits = True
-    version = 4
+    version = 5
     Parameters = PiiParameters
     signals: ClassVar[Sequence[Signal]] = (
         *(

@@ -49,7 +49,7 @@ def slow_iban(text: str) -> list[Span]:
 
 
 def slow_number(text: str) -> list[Span]:
-    wide = r"\u00a0\u00ad\u200b\u2010-\u2015\u202f\u2060\u2212\u3000\uff08\uff09\uff0b\uff0d-\uff0f"
+    wide = r"\u00a0\u00ad\u200b-\u2015\u202f\u2060\u2212\u3000\u30fc\uff08\uff09\uff0b\uff0d-\uff0f"
     separator = rf"[-. /()\[\]~+x{wide}]"
     digit = r"[0-9\u0660-\u0669\u06f0-\u06f9\uff10-\uff19]"
     spans = []
@@ -61,7 +61,8 @@ def slow_number(text: str) -> list[Span]:
 
 def slow_email(text: str) -> list[Span]:
     data, spans, at = text.encode(), [], 0
-    while (at := data.find(b"@", at)) >= 0:
+    while sign := re.compile(b"@|\xef\xbc\xa0").search(data, at):
+        at = sign.start()
         first, last = at, at + 1
         while first > 0 and data[first - 1] > 32:
             first -= 1
@@ -91,13 +92,13 @@ def slow_ipv6(text: str) -> list[Span]:
 
 
 CASES = [
-    (EMAIL, slow_email, "ab@. \n\té"),
+    (EMAIL, slow_email, "ab@. \n\té\uff20\uff21"),
     (IPV4, slow_ipv4, "12.a é"),
     (IPV6, slow_ipv6, "1fF:.g é"),
     (IBAN, slow_iban, "AZ09 -aé"),
     (IBAN, slow_iban, "AZaz019"),
     (CRYPTO, slow_crypto, "1bZ é"),
-    (NUMBER, slow_number, "0123456789 -x٣５(+\u2013\u3000a\n"),
+    (NUMBER, slow_number, "0123456789 -x٣５(+\u2013\u200e\u3000\u30fca\n"),
 ]
 
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from corpusforge.kernels.pii_marks import (
     ASSIGNMENT,
     CREDENTIALS,
+    GROUPED,
     IDENTIFIER,
     KEY_BLOCK,
     MAC,
@@ -94,6 +95,23 @@ def slow_identifier(text: str) -> list[Span]:
     ]
 
 
+def slow_grouped(text: str) -> list[Span]:
+    data, spans, begin, at = text.encode(), [], 0, 0
+    while digit := re.compile(rb"[0-9]").search(data, at):
+        here = digit.start()
+        before = re.search(rb"(?:[0-9A-Z]|(?<=[0-9A-Z])[ .-])*\Z", data[max(begin, here - 16) : here])
+        after = re.match(rb"(?:[0-9A-Z]|[ .-](?=[0-9A-Z]))*", data[here : here + 32])
+        assert before is not None
+        assert after is not None
+        run = before.group() + after.group()
+        at = here + after.end()
+        long = len(re.findall(rb"[0-9]", run)) >= 4 and len(re.findall(rb"[0-9A-Z]", run)) >= 8
+        if long and re.search(rb"[A-Z]", run) and re.search(rb"[ .-]", run):
+            spans.append((at - len(run), at))
+            begin = at
+    return spans
+
+
 PIECES = st.sampled_from(
     [
         "-----BEGIN",
@@ -120,6 +138,7 @@ CASES = [
     (KEY_BLOCK, slow_key_block, st.lists(PIECES, max_size=30).map("".join)),
     (TOKEN, slow_token, st.text("a1_- é", max_size=120)),
     (IDENTIFIER, slow_identifier, st.text("ab12cd34 é", max_size=80)),
+    (GROUPED, slow_grouped, st.text("AB12C34 .-xé", max_size=90)),
 ]
 
 
@@ -145,6 +164,7 @@ def test_hostile_runs_give_bounded_candidates() -> None:
         (ASSIGNMENT, "key=" * 50_000),
         (TOKEN, "a1" * 100_000),
         (MAC, "0a:" * 100_000),
+        (GROUPED, "A1 " * 100_000),
     ]
     for kind, text in cases:
         [spans] = found([text], kind)
