@@ -15,7 +15,10 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
 from resiliparse.parse.encoding import detect_encoding, map_encoding_to_html5
+
+from corpusforge.kernels.html_utf8 import is_sound_utf8
 
 PRESCAN = 1 << 14
 """Bytes in which a meta element is searched. Browsers look at 1024 first, and start again for a later one."""
@@ -108,12 +111,17 @@ def decode(payload: bytes, charset: str | None = None, is_html: bool = True) -> 
 
 def decode_to_utf8(payload: bytes, charset: str | None = None, is_html: bool = True) -> tuple[bytes, int]:
     """Give what `decode` gives as UTF-8, and how many U+FFFD it holds; sound UTF-8 passes as it is."""
-    if _names_no_wide_codec(payload, charset, is_html):
-        text = payload.decode("utf-8", "replace")
-        if "\ufffd" not in text:
-            return payload, 0
+    if _names_no_wide_codec(payload, charset, is_html) and _is_sound(payload, is_html):
+        return payload, 0
     decoded = decode(payload, charset, is_html)
     return decoded.text.encode("utf-8"), decoded.replacement_characters
+
+
+def _is_sound(payload: bytes, is_html: bool) -> bool:
+    """Tell whether a payload is UTF-8 without a U+FFFD; pages have loaded kernels anyway, other texts need not."""
+    if is_html:
+        return bool(is_sound_utf8(np.frombuffer(payload, np.uint8)))
+    return "\ufffd" not in payload.decode("utf-8", "replace")
 
 
 def _names_no_wide_codec(payload: bytes, charset: str | None, is_html: bool) -> bool:

@@ -90,9 +90,8 @@ def tag_attributes(tag: bytes) -> dict[str, str]:
 
 
 def _parts(page: bytes, marks: npt.NDArray[np.int64], kind: int) -> Iterator[bytes]:
-    for mark, begin, end in marks.tolist():
-        if mark == kind:
-            yield page[begin:end]
+    for begin, end in marks[marks[:, 0] == kind, 1:].tolist():
+        yield page[begin:end]
 
 
 def page_title(page: bytes, marks: npt.NDArray[np.int64]) -> str:

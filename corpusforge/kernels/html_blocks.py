@@ -71,6 +71,7 @@ from corpusforge.kernels.html_layout import (
 )
 from corpusforge.kernels.html_scan import (
     ALIEN,
+    AT_ONCE,
     CAPACITY,
     DEEPEST,
     NODES,
@@ -304,8 +305,8 @@ def _walk(
     tags = 0
     for k in range(n):
         tags += data[k] == 60
-    stack = np.empty((CAPACITY, STACK_COLUMNS), np.int64)
-    active = np.empty((CAPACITY, 3), np.int64)
+    stack = np.empty((min(max_depth + AT_ONCE, CAPACITY), STACK_COLUMNS), np.int64)
+    active = np.empty((len(stack), 3), np.int64)
     state = np.zeros(STATE_NUMBERS, np.int64)
     out = np.empty(n + n // 4 + 64, np.uint8)
     blocks = np.empty((tags + 2, BLOCK_COLUMNS), np.int64)

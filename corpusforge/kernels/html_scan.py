@@ -59,6 +59,8 @@ _TR, _TBODY, _P, _LI = signed("tr"), signed("tbody"), signed("p"), signed("li")
 
 CAPACITY = 1 << 13
 """Greatest `max_depth` that can be asked for."""
+AT_ONCE = 8
+"""More than one tag can put on the stack: a cell comes with a row and a section of its table."""
 
 # Columns of the stack of open elements: name (one for all that close each other), class, 1 in SVG and 2 in MathML,
 # formatting elements below, the name itself, a number that whoever follows the scan gives the element (-1: none yet).
@@ -153,7 +155,7 @@ def _find_kind(stack: npt.NDArray[np.int64], state: npt.NDArray[np.int64], kind:
 def _push(
     stack: npt.NDArray[np.int64], state: npt.NDArray[np.int64], name: int, exact: int, kind: int, alien: int
 ) -> None:
-    if state[TOP] < CAPACITY:
+    if state[TOP] < len(stack):
         stack[state[TOP], NAME] = name
         stack[state[TOP], KIND] = kind
         stack[state[TOP], ALIEN] = alien
@@ -205,7 +207,7 @@ def _open_formatting(
             first_equal = k
     if equal >= 3:
         _forget(active, state, first_equal)
-    if state[ACTIVE] < CAPACITY:
+    if state[ACTIVE] < len(active):
         active[state[ACTIVE], NAME] = name
         active[state[ACTIVE], WHOLE] = whole
         active[state[ACTIVE], HEIGHT] = state[TOP]
@@ -419,8 +421,8 @@ def _follow(
 
 @kernel(types.UniTuple(_I, 5)(_BYTES, _I))
 def _scan(data: npt.NDArray[np.uint8], max_depth: int) -> tuple[int, int, int, int, int]:
-    stack = np.empty((CAPACITY, STACK_COLUMNS), np.int64)
-    active = np.empty((CAPACITY, 3), np.int64)
+    stack = np.empty((min(max_depth + AT_ONCE, CAPACITY), STACK_COLUMNS), np.int64)
+    active = np.empty((len(stack), 3), np.int64)
     state = np.zeros(STATE_NUMBERS, np.int64)
     most = _follow(data, max_depth, stack, active, state)
     # html, head and body stand in every tree, and an end tag without its start can make one more element.

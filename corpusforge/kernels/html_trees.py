@@ -66,7 +66,8 @@ def make_forest(nodes: npt.NDArray[np.int32], roots: npt.NDArray[np.int32]) -> F
     Raises `ValueError` for a tree with more than 31 leaves, and where the leaves may add up to more than 32 bits.
     """
     columns = np.unique(nodes[nodes[:, FEATURE] >= 0, FEATURE]).astype(np.int64)
-    trees = [_questions(nodes.tolist(), int(root)) for root in roots]
+    rows = nodes.tolist()
+    trees = [_questions(rows, root) for root in roots.tolist()]
     most = max((len(leaves) for _, leaves in trees), default=1)
     if most > _MOST_LEAVES:
         raise ValueError(f"a tree of {most} leaves, more than {_MOST_LEAVES}")
