@@ -105,7 +105,7 @@ def close(
         books.shards(),
         call(books.duplicates.details, layout),
     )
-    report["personal_data"] = personal_data(layout, plan, recipe.steps, report)
+    report["personal_data"] = personal_data(layout, plan, recipe.steps, report, call)
     report["similarities"] = similarities(layout, plan, recipe.steps, report)
     timings = books.timings(started)
     environment = _environment(layout, plan)

@@ -6,7 +6,7 @@ in ``documents/`` and of the recipe, so the same on every engine. No text and no
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from corpusforge.errors import MissingExtraError, MissingModelError
@@ -24,14 +24,23 @@ Json = dict[str, Any]
 STEP = "pii"
 
 
-def personal_data(layout: RunLayout, plan: Plan, steps: Sequence[Step], report: Mapping[str, Any]) -> Json:
-    """By step `pii`: findings by type, and the planted values that it found; empty without such a step."""
+def personal_data(
+    layout: RunLayout,
+    plan: Plan,
+    steps: Sequence[Step],
+    report: Mapping[str, Any],
+    call: Callable[..., Any] = lambda function, *arguments: function(*arguments),
+) -> Json:
+    """By step `pii`: findings by type, and the planted values that it found; empty without such a step.
+
+    `call` has the step's libraries loaded elsewhere: `Engine.call`.
+    """
     found: Json = {}
     for step in steps:
         if step.name == STEP:
             measured = [part["signals"] for part in report["steps"] if part["step"] == step.instance]
             signals: Mapping[str, Any] = measured[0] if measured else {}
-            found[step.instance] = {"found": _counts(signals), **_rates(layout, plan, step)}
+            found[step.instance] = {"found": _counts(signals), **call(_rates, layout, plan, step)}
     return found
 
 
