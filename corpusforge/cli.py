@@ -298,8 +298,7 @@ def why(
 
     for path in plugin or []:
         registry.load_plugin(path)
-    recipe = (_existing_run(run, "recipe.yaml") / "recipe.yaml").read_text(encoding="utf-8")
-    steps = map_steps(recipes.load_text(recipe, "recipe.yaml"))
+    steps = map_steps(recipes.load_of_run(_existing_run(run, "recipe.yaml")))
     fate = explain(run, query, thresholds_of(steps))
     print_fate(fate, out)
     if text:

@@ -149,11 +149,22 @@ def find(name_or_path: str) -> Path:
 def load(name_or_path: str, settings: Sequence[str] = ()) -> Recipe:
     """Load a recipe file and apply ``step.parameter=value`` settings. Raises `UsageError`."""
     path = find(name_or_path)
+    return load_text(_text_of(path), path.name, settings)
+
+
+def load_of_run(run: Path, settings: Sequence[str] = ()) -> Recipe:
+    """The recipe that a run directory holds, with settings applied. Raises `UsageError`."""
+    path = run / "recipe.yaml"
+    if not path.is_file():
+        raise UsageError(f"{run} holds no recipe.yaml: is it a run directory?")
+    return load_text(_text_of(path), path.name, settings)
+
+
+def _text_of(path: Path) -> str:
     try:
-        text = path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise UsageError(f"{path} is not UTF-8 text (byte {error.start})") from error
-    return load_text(text, path.name, settings)
 
 
 def load_text(text: str, name: str, settings: Sequence[str] = ()) -> Recipe:

@@ -92,7 +92,7 @@ def _load(name: str, built_in: dict[str, str], group: str, kind: str, base: type
     # Looking through all that is installed takes longer than importing a step: built-in names come first.
     known = built_in if name in built_in else {**_external(group), **built_in}
     if name not in known:
-        raise UsageError(f"unknown {kind} {name!r}{nearest(name, known)}")
+        raise UsageError(f"unknown {kind} {name!r}{nearest(name, known)}; --plugin brings {kind}s of your own")
     module_name, _, class_name = known[name].partition(":")
     found = getattr(importlib.import_module(module_name), class_name)
     if not (isinstance(found, type) and issubclass(found, base)):
@@ -120,8 +120,8 @@ def load_plugin(path: Path) -> None:
     sys.modules[module_name] = module
     try:
         specification.loader.exec_module(module)
-    except Exception as error:
-        # A plugin is the user's own code: it may raise anything.
+    except (Exception, SystemExit) as error:
+        # A plugin is the user's own code: it may raise anything, and a script that ends itself is no plugin.
         del sys.modules[module_name]
         raise UsageError(f"plugin {path}: {traceback.format_exception_only(error)[-1].strip()}") from error
     try:

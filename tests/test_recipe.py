@@ -84,6 +84,11 @@ def test_a_file_that_is_no_text_is_named(tmp_path):
     path.write_bytes(b"name: \xff")
     with pytest.raises(UsageError, match=r"binary\.yaml is not UTF-8 text \(byte 6\)"):
         recipes.load(str(path))
+    path.rename(tmp_path / "recipe.yaml")
+    with pytest.raises(UsageError, match=r"recipe\.yaml is not UTF-8 text \(byte 6\)"):
+        recipes.load_of_run(tmp_path)
+    with pytest.raises(UsageError, match=r"holds no recipe\.yaml: is it a run directory"):
+        recipes.load_of_run(tmp_path / "nowhere")
 
 
 def test_a_step_may_stand_twice_under_another_name():

@@ -78,6 +78,7 @@ def test_a_plugin_brings_steps_and_its_hash(tmp_path):
         (PLUGIN.replace("NAME", "extract"), "'extract', which is built in"),
         ("import nothing_of_this_name\n", "nothing_of_this_name"),
         ("def broken(:\n", "SyntaxError"),
+        ("raise SystemExit(3)\n", "SystemExit: 3"),
     ],
 )
 def test_a_bad_plugin_is_named_and_not_taken_for_loaded(tmp_path, text, words):

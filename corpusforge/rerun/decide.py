@@ -26,7 +26,7 @@ from corpusforge.kills import KILLS_FILE
 from corpusforge.layout import RunLayout
 from corpusforge.listing import list_shards
 from corpusforge.plan import Plan, compile_plan
-from corpusforge.recipe import Recipe, load_text
+from corpusforge.recipe import Recipe, load_of_run
 from corpusforge.run import RunSummary
 from corpusforge.sources.base import Shard
 from corpusforge.tasks.measured_before import MeasuredBefore
@@ -76,7 +76,10 @@ def recorded_of(run: Path) -> dict[str, Any]:
             f"{run} holds no stages: they were cleaned away (`corpusforge clean --all`), so that nothing of this run "
             "can be used again"
         )
-    return dict(json.loads(location.read_bytes()))
+    try:
+        return dict(json.loads(location.read_bytes()))
+    except ValueError as error:
+        raise UsageError(f"{location} is damaged ({error}): nothing of this run can be used again") from error
 
 
 def _look_for(run: Path, location: str, size: int, advice: str) -> None:
@@ -138,7 +141,7 @@ MEASURED_ALIKE = ("seed", "shard_bytes", "batch_documents", "batch_bytes", "froz
 
 def _measured_in(run: Path, recipe: Recipe, plan: Plan, shards: Sequence[Shard]) -> MeasuredBefore | None:
     """What tasks can take over from `run`: None where its documents came from other settings of sources or batches."""
-    old = load_text((run / "recipe.yaml").read_text(encoding="utf-8"), "recipe.yaml")
+    old = load_of_run(run)
     before, now = old.resolved(), recipe.resolved()
     if any(before.get(name) != now.get(name) for name in ("sources", *MEASURED_ALIKE)):
         return None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from rich.console import Console
 
-from corpusforge.errors import UsageError
 from corpusforge.report.terminal import plain
 from corpusforge.rerun.options import FinishedRun, InputsFound, NewOutput, Plugins, Settings, Workers
 
@@ -27,10 +26,7 @@ def command(
 
     for path in plugin or []:
         registry.load_plugin(path)
-    if not (run / "recipe.yaml").exists():
-        raise UsageError(f"{run} holds no recipe.yaml: is it a run directory?")
-    text = (run / "recipe.yaml").read_text(encoding="utf-8")
-    recipe = recipes.load_text(text, "recipe.yaml", set or [])
+    recipe = recipes.load_of_run(run, set or [])
     inputs = parse_inputs(input) if input else recorded_inputs(run, recipe)
     out, err = Console(), Console(stderr=True)
     plans: list[Plan] = []
@@ -44,7 +40,7 @@ def command(
         summary = decide(run, recipe, inputs, output, tell, workers=workers, progress=progress)
     conclude(out, summary)
     found = reuse(run, output, plans[0])
-    if found.taken or found.measured:
+    if (found.taken or found.measured) and not summary.complete_before:
         steps = ", ".join(f"{step} {count:,}" for step, count in found.measured.items())
         out.print(
             plain(

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from pathlib import Path
 
 import pytest
+import typer
 from in_process import fates, here, run_here
 from runs import digests
+from typer.testing import CliRunner
 
 from corpusforge.errors import UsageError
 from corpusforge.plan import Plan
 from corpusforge.recipe import Recipe, load_text
 from corpusforge.rerun.decide import decide, recorded_inputs
+from corpusforge.rerun.decide_command import command
 
 TIGHTER = ["gopher_quality.min_words=70", "fineweb.min_terminal_line_ratio=0.9"]
 
@@ -39,6 +43,34 @@ def test_the_bytes_are_those_of_a_run_from_the_beginning(
     stage = plan.stages[0].id
     done = json.loads((output / "stages" / stage / "00000.json").read_bytes())
     assert done == json.loads((small_run / "stages" / stage / "00000.json").read_bytes())
+
+
+def test_looser_thresholds_measure_what_they_let_through(
+    small_run: Path, tighter_run: Path, tmp_path: Path
+) -> None:
+    """Back from the tighter thresholds, by the command: it tells what it took over, and what it measured."""
+    output = tmp_path / "looser"
+    looser = ["gopher_quality.min_words=50", "fineweb.min_terminal_line_ratio=0.3"]
+    arguments = [
+        str(tighter_run),
+        "--output",
+        str(output),
+        *(part for one in looser for part in ("--set", one)),
+    ]
+    app = typer.Typer()
+    app.command()(command)
+    with here():
+        done = CliRunner().invoke(app, arguments, env={"COLUMNS": "200"})
+        assert done.exit_code == 0, done.output
+        again = CliRunner().invoke(app, arguments, env={"COLUMNS": "200"})
+    assert digests(output) == digests(small_run)
+    told = re.search(
+        r"signals of 91 documents taken over \((\d+) measurements\), (\d+) measured: c4 (\d+)", done.output
+    )
+    assert told is not None, done.output
+    taken, measured, edited = map(int, told.groups())
+    assert taken > measured >= edited > 0
+    assert "taken over" not in again.output, "nothing was done"
 
 
 def test_equal_thresholds_take_everything_over(small_run: Path, tmp_path: Path) -> None:
@@ -81,6 +113,10 @@ def test_what_cannot_be_decided(small_run: Path, tmp_path: Path) -> None:
         recorded_inputs(tmp_path, recipe)
     with pytest.raises(UsageError, match="cleaned away"):
         decide(tmp_path, recipe, {}, tmp_path / "new")
+    (tmp_path / "stages").mkdir()
+    (tmp_path / "stages" / "inputs.json").write_text("{")
+    with pytest.raises(UsageError, match=r"inputs\.json is damaged"):
+        recorded_inputs(tmp_path, recipe)
 
 
 FEW = """\
