@@ -25,19 +25,42 @@ URL_CHARACTERS = 300
 VALUE_CHARACTERS = 100
 _WINDOW_CHARACTERS = 800
 
-_MAIL = re.compile(r"[^\s@<>()\[\]\"',;:]{1,64}(?:@|%40)[^\s@<>()\[\]\"',;:]{1,190}")
+_MAIL = re.compile(r"[^\s@<>()\[\]\"',;:]{1,64}(?:[@\uff20]|%40)[^\s@<>()\[\]\"',;:]{1,190}")
 _ADDRESS = re.compile(
     r"(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?!\d|\.\d)"
     r"|\b(?:[0-9a-fA-F]{1,4}:){4,7}[0-9a-fA-F]{1,4}\b"
     r"|\b(?=[0-9a-fA-F:]*\d)(?:[0-9a-fA-F]{1,4}:){1,6}:(?:[0-9a-fA-F]{1,4}:?){0,6}"
 )
 _MAY_BE_ADDRESS = re.compile(r"[.]\d|:[0-9a-fA-F:]")
-_MAY_BE_NUMBER = re.compile(r"\d(?:[ ().\-\u00a0]{0,3}\d){6}")
+_GAP = r"[ ().\-\u00a0\u200e\u200f\u2010-\u2015\u202f\u30fc\uff0d]{0,3}"
+_MAY_BE_NUMBER = re.compile(rf"\d(?:{_GAP}\d){{6}}")
 """What every address has, and every number: looked for in a tenth of the time."""
 _DIGITS = re.compile(
     r"(?<!\d)(?P<date>\d{4}-\d{2}-\d{2}|\d{1,2}[./]\d{1,2}[./]\d{4})(?!\d)"
-    r"|(?P<run>\+?\d(?:[ ().\-\u00a0]{0,3}\d){6,})"
+    rf"|(?P<run>\+?\d(?:{_GAP}\d){{6,}})"
 )
+_PRIVATE_KEY = re.compile(
+    r"-----BEGIN [A-Z0-9 ]{0,48}PRIVATE KEY.*?(?:-----END[A-Z0-9 ]{0,64}-----|\Z)", re.S
+)
+_SECRET = re.compile(
+    r"(?<![A-Za-z0-9_])(?=[A-Za-z_]*\d)(?=[0-9_]*[A-Za-z])[A-Za-z0-9_]{20,}(?![A-Za-z0-9_])"
+    r"|\b(?:AKIA|ASIA|AGPA|AIDA|AROA)[A-Z]{16}\b"
+    r"|\b(?:[0-9A-Fa-f]{2}-){5}[0-9A-Fa-f]{2}\b"
+)
+"""Long runs of letters and digits (keys, tokens, crypto addresses), access keys, hardware addresses."""
+_MAY_BE_SECRET = re.compile(r"\w{20}|[0-9A-Fa-f]{2}-[0-9A-Fa-f]{2}-", re.A)
+_CREDENTIALS = re.compile(r"(?<=://)[^\s/@]{1,200}(?=@)")
+_NAMES_OF_SECRETS = ("passw", "pwd", "secret", "token", "key")
+_ASSIGNED = re.compile(
+    r"(?P<name>(?:password|passwd|pwd|secret|token|api[_-]?key|access[_-]?key)[\"']?\s{0,3}[:=]\s{0,3})[^\s,;]{1,200}",
+    re.I,
+)
+_IDENTIFIER = re.compile(
+    r"(?<![A-Za-z0-9])(?=(?:[A-Z]*\d){4})(?=\d*[A-Z])[A-Z0-9]{8,19}(?![A-Za-z0-9])"
+    r"|(?<![A-Za-z0-9])[A-Z]{1,3}[ .-]?(?:\d{2}[ .-]){2,3}\d{2}[ .-]?[A-Z](?![A-Za-z0-9])"
+)
+"""National numbers of capitals and digits, in one piece or in pairs."""
+_MAY_BE_IDENTIFIER = re.compile(r"[A-Z0-9]{8}|\d[ .-]\d\d")
 _ACCOUNT = re.compile(r"\b[A-Z]{2}\d{2}(?: ?[0-9A-Z]{4}){2,7}(?: ?[0-9A-Z]{1,4})?\b")
 _INVISIBLE = re.compile(
     "[\x00-\x09\x0b-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f"
@@ -48,12 +71,14 @@ _GAPS = re.compile(r"[^\S\n]+")
 
 
 def mask_pii(text: str) -> str:
-    """Replace what looks like an e-mail or IP address, an account number, or seven and more digits.
+    """Replace what looks like an e-mail or IP address, a key, token or password, an account number, a national
+    number of letters and digits, or seven and more digits.
 
     Made to hide too much rather than too little; only dates stay. The redaction of the corpus itself is the
     business of the PII step: this one guards the report, which shows texts from before that step too.
     """
-    if "@" in text or "%40" in text:
+    text = mask_secrets(text)
+    if "@" in text or "\uff20" in text or "%40" in text:
         text = _MAIL.sub("[e-mail]", text)
     if _MAY_BE_ADDRESS.search(text):
         text = _ADDRESS.sub("[address]", text)
@@ -61,6 +86,20 @@ def mask_pii(text: str) -> str:
     if _MAY_BE_NUMBER.search(text):
         text = _DIGITS.sub(lambda found: found["date"] or "[number]", text)
     return text
+
+
+def mask_secrets(text: str) -> str:
+    """Replace what looks like a key, a token, a password or a national number of letters and digits."""
+    if "-----BEGIN" in text:
+        text = _PRIVATE_KEY.sub("[key]", text)
+    small = text.lower()
+    if any(name in small for name in _NAMES_OF_SECRETS):
+        text = _ASSIGNED.sub(r"\g<name>[secret]", text)
+    if "://" in text:
+        text = _CREDENTIALS.sub("[secret]", text)
+    if _MAY_BE_SECRET.search(text):
+        text = _SECRET.sub("[secret]", text)
+    return _IDENTIFIER.sub("[identifier]", text) if _MAY_BE_IDENTIFIER.search(text) else text
 
 
 def visible(text: str) -> str:

@@ -33,6 +33,17 @@ from corpusforge.statistics.examples import (
         "8.8.8.8",
         "2001:db8:85a3:8d3:1319:8a2e:370:7348",
         "2001:db8::1",
+        "0800–123–456",
+        "info＠example.org",
+        "AKIAIOSFODNN7EXAMPLE",
+        "ghp_16C7e42F292c6912E7710c838347Ae178B4a",
+        "1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa",
+        "0x52908400098527886E0F7030069857D2E4169EE7",
+        "00-1B-63-84-45-E6",
+        "AB123456C",
+        "AB 12 34 56 C",
+        "ABCPE1234F",
+        "-----BEGIN RSA PRIVATE KEY-----\nMIIEow==\n-----END RSA PRIVATE KEY-----",
     ],
 )
 def test_what_looks_personal_is_masked(secret: str) -> None:
@@ -43,10 +54,23 @@ def test_what_looks_personal_is_masked(secret: str) -> None:
 
 @given(st.text(st.sampled_from("0123456789.:-(af@%4 x/\u00a0\u0663\n"), max_size=60))
 def test_looking_first_for_what_may_be_personal_changes_nothing(text: str) -> None:
-    masked = examples._MAIL.sub("[e-mail]", text)
+    masked = examples._MAIL.sub("[e-mail]", examples.mask_secrets(text))
     masked = examples._ACCOUNT.sub("[account]", examples._ADDRESS.sub("[address]", masked))
     masked = examples._DIGITS.sub(lambda found: found["date"] or "[number]", masked)
     assert examples.mask_pii(text) == masked
+
+
+@given(st.text(st.sampled_from("AKIAB01234567ab -._"), max_size=60))
+def test_looking_first_for_what_may_be_secret_changes_nothing(text: str) -> None:
+    masked = examples._IDENTIFIER.sub("[identifier]", examples._SECRET.sub("[secret]", text))
+    assert examples.mask_secrets(text) == masked
+
+
+def test_passwords_are_masked_where_they_are_named() -> None:
+    assert mask_pii('password = "hunter2", user') == "password = [secret], user"
+    assert mask_pii("see https://ann:hunter2@host.org/x") == "see https://[secret]@host.org/x"
+    assert mask_pii("API_KEY: q9-x7") == "API_KEY: [secret]"
+    assert "MIIE" not in mask_pii("-----BEGIN PRIVATE KEY-----\nMIIEow and no end")
 
 
 def test_dates_years_and_versions_stay() -> None:
