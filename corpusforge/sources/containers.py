@@ -15,12 +15,14 @@ from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO
 
 import zstandard
-from fastwarc.stream_io import Lz4Reader
+from fastwarc.stream_io import GzipReader, Lz4Reader
 
 from corpusforge.sources.window import BLOCK, FEED, PIECE, Window
 
 KEPT = 16 << 20
 """Compressed bytes that are remembered of a member for the search after damage."""
+AT_ONCE = 1 << 20
+"""Most bytes of a gzip member, compressed or not, that is decompressed at once."""
 MAXIMUM_WINDOW = 1 << 27
 """Largest Zstandard window that is accepted, in bytes (the limit of the `zstd` command without `--long`)."""
 
@@ -43,7 +45,7 @@ class Member(ABC):
         self._pushed_back = b""
 
     def read(self, limit: int) -> bytes:
-        """Give the next bytes, about `PIECE` at most; none at the verified end. Raises `MemberError`."""
+        """Give the next bytes, at most `PIECE` or `AT_ONCE`; none at the verified end. Raises `MemberError`."""
         if self._pushed_back:
             piece, self._pushed_back = self._pushed_back, b""
             return piece
@@ -73,20 +75,56 @@ class PlainMember(Member):
 
 
 class GzipMember(Member):
-    """One gzip member; zlib verifies its CRC and length."""
+    """One gzip member; zlib verifies its CRC and length.
+
+    A small one that seems to end where the next begins is decompressed at once by zlib-rs, in half the time. It counts
+    as read only where length and CRC are those that stand at its end; zlib reads all others, and tells what is wrong.
+    """
+
+    magic = b"\x1f\x8b\x08"
 
     def __init__(self, window: Window) -> None:
         super().__init__(window.position)
         self._window = window
-        self._inflater = zlib.decompressobj(31)
+        self._inflater: Any = None
+        self._whole = False
         self._pending = b""
 
+    def _at_once(self) -> bytes:
+        """All of a sound member, and move behind it; nothing where it is not known to be one."""
+        window = self._window
+        size = window.find(self.magic, AT_ONCE, len(self.magic))
+        if size < 0:
+            ahead = window.fill(AT_ONCE)
+            size = window.find(self.magic, AT_ONCE, len(self.magic))
+            size = ahead if size < 0 and ahead < AT_ONCE else size  # the last one ends where the file does
+        data = window.peek(size) if size > 0 else b""
+        length = int.from_bytes(data[-4:], "little")
+        if not 0 < length <= AT_ONCE:
+            return b""
+        try:
+            # One byte more is asked for, so that the reader looks at what stands behind the data.
+            plain = bytes(GzipReader(io.BytesIO(data)).read(length + 1))
+        except OSError:
+            return b""
+        if len(plain) != length or zlib.crc32(plain).to_bytes(4, "little") != data[-8:-4]:
+            return b""
+        window.position += size
+        return plain
+
     def _next(self, limit: int) -> bytes:
+        if self._inflater is None:
+            self._inflater = zlib.decompressobj(31)
+            if plain := self._at_once():
+                self._whole = True
+                return plain
+        if self._whole:
+            return b""
         inflater = self._inflater
         while not inflater.eof:
             data = self._pending or self._window.take(FEED)
             try:
-                piece = inflater.decompress(data, limit)
+                piece: bytes = inflater.decompress(data, limit)
             except zlib.error as error:
                 raise MemberError(str(error)) from error
             self._pending = inflater.unconsumed_tail
@@ -266,7 +304,7 @@ class PlainContainer(Container):
 class GzipContainer(Container):
     """Gzip members one after the other."""
 
-    magic = b"\x1f\x8b\x08"
+    magic = GzipMember.magic
 
     def _open(self) -> Member:
         if self.window.peek(3) != self.magic:

@@ -76,10 +76,13 @@ class Window:
         del self._buffer[: until - self._start]
         self._start = until
 
-    def find(self, needle: bytes, size: int) -> int:
-        """Tell the distance to `needle` within the `size` bytes ahead that are in memory, or -1."""
+    def find(self, needle: bytes, size: int, skipped: int = 0) -> int:
+        """Tell the distance to `needle` within the `size` bytes ahead that are in memory, or -1.
+
+        `skipped`: bytes ahead at which it is not looked for.
+        """
         begin = self.position - self._start
-        found = self._buffer.find(needle, begin, begin + size)
+        found = self._buffer.find(needle, begin + skipped, begin + size)
         return found - begin if found >= 0 else -1
 
     def seek_pattern(self, pattern: re.Pattern[bytes], overlap: int) -> bool:

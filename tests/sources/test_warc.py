@@ -8,6 +8,7 @@ import re
 import tracemalloc
 import zlib
 from pathlib import Path
+from unittest import mock
 
 import pytest
 import zstandard
@@ -53,6 +54,47 @@ def read(data: bytes, name: str = "test.warc.gz", limit: int = LIMIT) -> tuple[l
 
 def names(records: list[RawRecord]) -> list[int]:
     return [int(r.headers["warc-record-id"].rpartition(":")[2].strip(">")) for r in records]
+
+
+_GZIPPED = [gzip.compress(record(number), mtime=0) for number in range(5)]
+_GZIPPED.append(
+    gzip.compress(record(5, b"".join(number.to_bytes(2, "big") for number in range(4000))), mtime=0)
+)
+_INSERTED = (
+    b"",
+    b"\0",
+    b"\x1f\x8b\x08",
+    b"no member",
+    _GZIPPED[0][-8:],
+    _GZIPPED[1][-8:],
+    gzip.compress(b""),
+)
+
+
+@given(
+    st.lists(st.sampled_from(_GZIPPED), min_size=1, max_size=4),
+    st.lists(
+        st.tuples(st.integers(0, 1 << 16), st.sampled_from(["change", "cut", "insert"]), st.integers(0, 255)),
+        max_size=2,
+    ),
+    st.sampled_from([0, 700, 1 << 20]),
+)
+def test_members_read_at_once_are_those_that_zlib_reads(
+    members: list[bytes], damages: list[tuple[int, str, int]], at_once: int
+) -> None:
+    data = bytearray(b"".join(members))
+    for place, kind, value in damages:
+        place %= len(data) + 1
+        if kind == "change":
+            data[place : place + 1] = bytes([value])
+        elif kind == "cut":
+            data = data[: max(1, place)]
+        else:
+            data[place:place] = _INSERTED[value % len(_INSERTED)]
+    with mock.patch("corpusforge.sources.containers.AT_ONCE", -1):
+        expected = read(bytes(data))
+    with mock.patch("corpusforge.sources.containers.AT_ONCE", at_once):
+        assert read(bytes(data)) == expected
 
 
 @pytest.mark.parametrize("packing", PACKERS)
