@@ -58,13 +58,12 @@ class Recorder(PlanBuilder):
     """A plan builder that notes what a step adds: its map steps, and the other operations by name."""
 
     def __init__(self, recipe: recipes.Recipe, shards: Sequence[Shard]) -> None:
-        super().__init__(recipe, shards)
+        # Documentation needs no model files: without their hashes the plan is only good for looking at.
+        super().__init__(recipe, shards, fingerprints=False)
         self.parts = Parts()
 
     def record(self, step: Step) -> Parts:
         """Compile one step and give what it added."""
-        # Documentation needs no model files: without their hashes the plan is only good for looking at.
-        step.__dict__["fingerprint"] = dict
         self.parts = Parts()
         self.compile_step(step)
         return self.parts
