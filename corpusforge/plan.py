@@ -25,7 +25,7 @@ from corpusforge.tasks.body import Body
 from corpusforge.tasks.folds import FoldBody
 from corpusforge.tasks.group import PARTS, CollectBody
 from corpusforge.tasks.map import MapBody
-from corpusforge.tasks.measured_before import MeasuredBefore, Measuring
+from corpusforge.tasks.measured_before import MeasuredBefore, Measuring, names_thresholds
 from corpusforge.tasks.read import ReadBody
 from corpusforge.tasks.reduce import ReduceBody
 from corpusforge.tasks.sidecar import Sidecar
@@ -338,7 +338,9 @@ class PlanBuilder:
             part.fingerprint() for part in (self._step, step) if part is not None and self._fingerprints
         ]
         signals = [[signal.name, signal.scale, str(signal.type)] for signal in step.signals]
-        digest = _digest([step.name, step.version, step.measuring(), hashes, list(step.only), signals])
+        everything = step.parameters.model_dump(mode="json")
+        parameters = everything if names_thresholds(step) else step.measuring()
+        digest = _digest([step.name, step.version, parameters, hashes, list(step.only), signals])
         return Measuring(digest, self._joined, self._own_values)
 
     def _stage(self) -> MapBody:

@@ -12,9 +12,12 @@ documents) is compared value by value with what is stored.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import inspect
+import sys
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from types import CodeType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,7 +28,7 @@ import pyarrow.parquet as pq
 
 from corpusforge import storage, views
 from corpusforge.edits import Edits
-from corpusforge.step import MapStep, RunContext
+from corpusforge.step import MapStep, RunContext, StepParameters
 from corpusforge.tasks.batch import QUARANTINE, Batch, StepOutput
 from corpusforge.tasks.body import input_digest
 from corpusforge.tasks.context import TaskContext
@@ -256,6 +259,35 @@ def measured_before(task: TaskContext, stack: ExitStack) -> ShardBefore | None:
     if not usable.intersection(here) or not _is_there(old):
         return None
     return ShardBefore(task, old, usable, stack)
+
+
+def names_thresholds(step: MapStep) -> bool:
+    """Whether the code of a step from outside the package names one of its thresholds, where it might measure by it.
+
+    It should not, but then nothing that it measured would hold for another threshold. Classes of parameters may.
+    """
+    module = sys.modules[type(step).__module__]
+    if module.__name__.startswith("corpusforge."):
+        return False
+    owners: list[Any] = [module]
+    for value in vars(module).values():
+        if isinstance(value, type) and not issubclass(value, StepParameters):
+            owners.append(value)
+    names = {name for owner in owners for value in vars(owner).values() for name in _names(value, module)}
+    return not names.isdisjoint(rule.name for rule in step.rules)
+
+
+def _names(value: Any, module: ModuleType) -> Iterator[str]:
+    """Names that the code of a function of that module looks up, and of what is defined in it."""
+    value = inspect.unwrap(value) if callable(value) else value
+    value = getattr(value, "__func__", getattr(value, "fget", getattr(value, "func", value)))
+    if not isinstance(value, FunctionType) or value.__module__ != module.__name__:
+        return
+    codes = [value.__code__]
+    while codes:
+        code = codes.pop()
+        yield from code.co_names
+        codes += [constant for constant in code.co_consts if isinstance(constant, CodeType)]
 
 
 def _opened(run: TaskContext, stage_id: str, name: str, stack: ExitStack) -> pq.ParquetFile:

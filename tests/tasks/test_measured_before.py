@@ -35,7 +35,7 @@ from corpusforge.registry import source_class
 from corpusforge.step import LiveRows, MapStep, Measured, Rule, RunContext, Signal, Step, StepParameters
 from corpusforge.tasks.body import execute
 from corpusforge.tasks.context import TaskContext
-from corpusforge.tasks.measured_before import MeasuredBefore
+from corpusforge.tasks.measured_before import MeasuredBefore, names_thresholds
 
 WORDS = ["aa", "bb", "aabb", "x", "grüße", "stone", "river", "fail", "boom", "e", "ii", "bridge"]
 WEIGHTS = [4, 4, 2, 6, 3, 6, 6, 1, 1, 3, 3, 5]
@@ -401,3 +401,51 @@ def test_no_step_looks_at_its_thresholds_where_it_measures() -> None:
     assert {name: rule for name, rule in found.items() if not name.split(".")[1].startswith(ELSEWHERE)} == {
         "LineDedup.measure": "min_remaining_sentences"
     }
+
+
+PLUGIN = """
+from functools import cached_property
+import numpy as np
+from corpusforge.step import MapStep, Measured, Rule, Signal, StepParameters
+
+class Parameters(StepParameters):
+    min_length: int = 3
+
+    def doubled(self):
+        return 2 * self.min_length
+
+class Long(MapStep):
+    name = "long"
+    Parameters = Parameters
+    signals = (Signal("length"),)
+    rules = (Rule("min_length", "length", "below"),)
+
+    def measure(self, rows):
+        return Measured({"length": np.array([self.count(size) for size in rows.texts.sizes], np.int64)})
+
+    @staticmethod
+    def count(size):
+        return size
+
+    @cached_property
+    def factor(self):
+        return 1
+"""
+
+
+@pytest.mark.parametrize(
+    ("changed", "to", "measured"),
+    [
+        ("return size", "return size + 0", False),
+        ("return size", "return [size for one in [Parameters()] if one.min_length][0]", True),
+        ("return 1", "return self.parameters.min_length", True),
+    ],
+)
+def test_a_plugin_that_names_its_threshold_measures_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changed: str, to: str, measured: bool
+) -> None:
+    monkeypatch.setattr(registry, "_plugins", {})
+    monkeypatch.setattr(registry, "STEPS", dict(registry.STEPS))
+    (tmp_path / "long.py").write_text(PLUGIN.replace(changed, to))
+    registry.load_plugin(tmp_path / "long.py")
+    assert names_thresholds(make_step("long", min_length=5)) == measured
