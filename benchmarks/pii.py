@@ -22,7 +22,7 @@ import pyarrow as pa
 import zstandard
 
 from corpusforge.kernels.pii_candidates import CLASSES, find_candidates
-from corpusforge.kernels.pii_marks import IDENTIFIER, find_marks
+from corpusforge.kernels.pii_marks import GROUPED, find_marks
 from corpusforge.pii.step import Pii, PiiParameters
 from corpusforge.rulesets import thresholds
 from corpusforge.step import LiveRows, RunContext
@@ -68,7 +68,7 @@ def main() -> None:
 
     def scan() -> None:
         for rows in batches:
-            for kind in range(IDENTIFIER + 1):
+            for kind in range(GROUPED + 1):
                 (find_candidates if kind < CLASSES else find_marks)(rows.texts.data, rows.texts.offsets, kind)
 
     step = Pii(PiiParameters(**thresholds("pii@default", "pii")))
