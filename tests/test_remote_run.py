@@ -19,7 +19,10 @@ from corpusforge.cli import app
 from corpusforge.errors import UsageError
 from corpusforge.layout import RunLayout
 from corpusforge.places import place
+from corpusforge.recipe import load_text
 from corpusforge.report.status import status
+from corpusforge.report.tune import tune
+from corpusforge.report.tune_command import plain_values
 
 RECIPE = """\
 name: remote
@@ -146,6 +149,13 @@ def _commands_read_a_stored_run(root: str, local_run: Path) -> None:
         told = invoke("why", root, identity, *text)
         assert told == invoke("why", str(local_run), identity, *text)
     assert identity in told
+    before, after = (
+        load_text(local_run.joinpath("recipe.yaml").read_text(), "recipe.yaml", chosen)
+        for chosen in ([], ["extract.min_characters=500"])
+    )
+    told = plain_values(tune(place(root), before, after))
+    assert told == plain_values(tune(local_run, before, after))
+    assert told["newly_dropped"] > 0
     done = CliRunner().invoke(app, ["why", root, "ffffffffffff"])
     assert isinstance(done.exception, UsageError)
 

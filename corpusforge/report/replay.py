@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 
 from corpusforge.errors import UsageError
 from corpusforge.names import nearest
+from corpusforge.places import readable
 from corpusforge.plan import map_steps
 from corpusforge.recipe import Recipe
 from corpusforge.step import MapStep, Rule, Signal
@@ -163,7 +164,7 @@ def stored_tables(run: Path, judge: Judge) -> Iterator[pa.Table]:
     for folder in ("documents", "dropped"):
         for path in sorted((run / folder).glob("*.parquet")):
             try:
-                file = pq.ParquetFile(path)
+                file = pq.ParquetFile(readable(path))
             except (OSError, pa.ArrowInvalid) as error:
                 raise UsageError(f"{path} cannot be read: {error}") from error
             with file:

@@ -26,7 +26,7 @@ Int64 = npt.NDArray[np.int64]
 EXAMPLES = 20
 """Documents that change sides and are told one by one: those with the least ids, which are hashes."""
 CURVE_POINTS = 11
-_NUMERIC = ("below", "at_most", "above", "at_least")
+NUMERIC = ("below", "at_most", "above", "at_least")
 
 
 @dataclass
@@ -97,7 +97,7 @@ class Tuning:
         """
         rule = self.rules[number].rule
         counts = self.histograms[number]
-        if rule.rule.comparison not in _NUMERIC or not counts:
+        if rule.rule.comparison not in NUMERIC or not counts:
             return []
         total = sum(counts.values())
         ordered = sorted(counts)
@@ -162,7 +162,7 @@ def _count(found: Tuning, table: pa.Table, replayed: Replayed, rows: slice) -> N
         count.alone += int((matches[:, number] & alone).sum())
         count.decides += int((fates == number).sum())
         count.decided += int((was == number).sum())
-        if count.rule.rule.comparison in _NUMERIC:
+        if count.rule.rule.comparison in NUMERIC:
             present = values.drop_null().to_numpy(zero_copy_only=False)
             bins, amounts = np.unique(bins_of(present, count.rule.signal.scale), return_counts=True)
             found.histograms[number].update(dict(zip(bins.tolist(), amounts.tolist())))

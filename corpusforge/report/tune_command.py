@@ -12,14 +12,20 @@ from rich.console import Console
 from rich.table import Table
 
 from corpusforge.errors import UsageError
+from corpusforge.places import place
 from corpusforge.report import numbers
 from corpusforge.report.terminal import plain
-from corpusforge.report.tune import Tuning, tune
+from corpusforge.report.tune import NUMERIC, Tuning, tune
 from corpusforge.step import RATIO
 
 
 def command(
-    run: Annotated[Path, typer.Argument(help="Run directory of a finished run.")],
+    run: Annotated[
+        Path,
+        typer.Argument(
+            help="Run directory of a finished run: a folder, or a URL.", parser=place, metavar="RUN"
+        ),
+    ],
     set: Annotated[
         list[str] | None, typer.Option("--set", help="step.threshold=value; may be repeated.")
     ] = None,
@@ -167,6 +173,13 @@ def print_tuning(found: Tuning, console: Console, curves: list[str]) -> None:
         points = found.curve(number) if count.rule.name in (*found.changes, *curves) else []
         if points:
             console.print(_curve_table(found, number, points))
+        elif count.rule.name in curves:
+            told = (
+                "was measured for no document"
+                if count.rule.rule.comparison in NUMERIC
+                else "compares no number"
+            )
+            console.print(plain(f"{count.rule.name} has no curve: it {told}", "yellow"))
     for name, points in found.similarity.items():
         if name in (*found.changes, *curves):
             console.print(_similarity_table(name, points))

@@ -1,13 +1,14 @@
 """A page with a slider for every rule of a finished run: what `corpusforge tune` counts, on a sample, live.
 
-The page holds the signals that rules compare, of the documents with the least ids (which are hashes, so this is a
-sample), and replays them as `corpusforge.report.replay` does. For steps with a similarity it holds what the step does
-to each of them at each of a hundred similarities, decided among all documents that reached the step in the run
-(`corpusforge.report.replay_across`). It loads nothing and asks no network.
+The page holds the signals that rules compare, of a sample of the documents (those with the least hashes of their ids;
+not the least ids, for of duplicates the one with the least id is kept), and replays them as `corpusforge.report.replay`
+does. For steps with a similarity it holds what the step does to each of them at each of 51 similarities, decided among
+all that reached the step in the run (`corpusforge.report.replay_across`). It loads nothing and asks no network.
 """
 
 from __future__ import annotations
 
+import hashlib
 import heapq
 import importlib.resources
 import json
@@ -26,14 +27,13 @@ from corpusforge.recipe import Recipe
 from corpusforge.report.html import script_hash
 from corpusforge.report.replay import Judge, stored_tables
 from corpusforge.report.replay_across import NOT_REACHED, replay_run
-from corpusforge.report.tune import Tuning
+from corpusforge.report.tune import NUMERIC, Tuning
 from corpusforge.step import RATIO, fixed_point
 
 SAMPLE = 4000
 """Documents that the page holds at most."""
 HUNDREDTHS = tuple(RATIO * hundredths // 100 for hundredths in range(50, 101))
 """Similarities that a slider goes through, besides the run's own and the new one, in units of 1 / `RATIO`."""
-_NUMERIC = ("below", "at_most", "above", "at_least")
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def similarities(run: Path, before: Recipe, new: Judge) -> Similarities:
 
 
 def sample(run: Path, judge: Judge, similar: Similarities) -> list[dict[str, Any]]:
-    """Documents with the least ids: id, URL, the values of all rules' signals, which steps saw them, the verdict.
+    """A sample of documents: id, URL, the values of all rules' signals, which steps saw them, the verdict.
 
     Under ``similar``, what steps do to it at each similarity, see `Similarities.of`.
     """
@@ -89,7 +89,8 @@ def sample(run: Path, judge: Judge, similar: Similarities) -> list[dict[str, Any
     numbers = {rule.name: number for number, rule in enumerate(judge.rules)}
     first = 0
     for table in stored_tables(run, judge):
-        order = heapq.nsmallest(SAMPLE, zip(table.column("id").to_pylist(), range(table.num_rows)))
+        ranks = (hashlib.blake2b(one, digest_size=16).digest() for one in table.column("id").to_pylist())
+        order = heapq.nsmallest(SAMPLE, zip(ranks, range(table.num_rows)))
         part = table.take([row for _, row in order])
         columns = [part.column(rule.column).to_pylist() for rule in judge.rules]
         matches = judge.matches(part)
@@ -109,7 +110,7 @@ def sample(run: Path, judge: Judge, similar: Similarities) -> list[dict[str, Any
             identity = part.column("id")[row].as_py()
             values = [
                 column[row]
-                if rule.rule.comparison in _NUMERIC and rule.signal.scale
+                if rule.rule.comparison in NUMERIC and rule.signal.scale
                 else bool(matches[row, number])
                 for number, (rule, column) in enumerate(zip(judge.rules, columns))
             ]
@@ -122,7 +123,7 @@ def sample(run: Path, judge: Judge, similar: Similarities) -> list[dict[str, Any
                 "ended": len(judge.steps) if verdict is None else judge.step_of(verdict),
                 "similar": similar.of(first + order[row][1]),
             }
-            chosen.append((identity, document))
+            chosen.append((order[row][0], document))
         first += table.num_rows
         chosen = heapq.nsmallest(SAMPLE, chosen, key=lambda item: item[0])
     return [document for _, document in chosen]

@@ -29,6 +29,8 @@ def test_what_is_printed(small_run: Path) -> None:
     assert "Documents that change sides" in result.output
     assert "unknown" not in result.output
     assert "line_dedup: would see other documents; counted as in the run" in " ".join(result.output.split())
+    named = RUNNER.invoke(app, ["tune", str(small_run), "--curve", "exact_dedup.duplicate"])
+    assert "exact_dedup.duplicate has no curve: it compares no number" in named.output
     loosened = RUNNER.invoke(app, ["tune", str(small_run), "--set", "gopher_quality.min_words=30"])
     assert "unknown for" in loosened.output
     assert "evaluate=all" in loosened.output
