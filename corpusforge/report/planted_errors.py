@@ -9,6 +9,7 @@ of the files in ``documents/``, the evaluation sets and the recipe.
 from __future__ import annotations
 
 import heapq
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -44,6 +45,12 @@ PLANTED = 96
 
 AROUND = 2000
 """Bytes of a document before and after what is planted."""
+
+LONGEST_ITEM = 20_000
+"""Characters of an evaluation item that is planted; an item may be a whole file."""
+
+_CANDIDATES = 4
+"""Items that are drawn for each that is planted: those that are too short to be compared are none."""
 
 _ANOTHER = 4
 """Every so manieth word of an item is another one where it is to be left alone."""
@@ -114,17 +121,19 @@ def planted(step: MapStep, plants: Sequence[Plant], hosts: Sequence[bytes], draw
 
 
 def item_plants(parameters: DecontaminateParameters, draw: Draw) -> Iterator[Plant]:
-    """Whole evaluation items that are long enough to be compared, drawn by lot; and these with other words in them."""
+    """Evaluation items that are long enough to be compared, drawn by lot; and these with other words in them."""
     assert parameters.against is not None
     salt = f"{draw.bits():x}"
-    drawn = heapq.nsmallest(
-        PLANTED,
+    candidates = heapq.nsmallest(
+        _CANDIDATES * PLANTED,
         (
             (Draw(salt, item.name).bits(), item.name, item.text)
             for item in evaluation_items(parameters.against, parameters.fields, parameters.text_items)
-            if _count_words(item.text) >= parameters.min_words
+            if len(item.text) <= LONGEST_ITEM
         ),
     )
+    long_enough = (one for one in candidates if _count_words(one[2]) >= parameters.min_words)
+    drawn = list(itertools.islice(long_enough, PLANTED))
     for _, _, text in drawn:
         yield Plant("whole items", True, b"\n\n", text.encode("utf-8") + b"\n\n")
     for _, _, text in drawn:

@@ -74,6 +74,13 @@ def test_items_that_are_too_short_are_not_planted(tmp_path: Path) -> None:
     assert plants != list(item_plants(parameters, Draw(2, "items")))
 
 
+def test_whole_books_are_not_planted(tmp_path: Path) -> None:
+    (tmp_path / "book.txt").write_text("many words of a book " * 5000)
+    (tmp_path / "page.txt").write_text("a page that is long enough to be compared with all documents, once")
+    parameters = DecontaminateParameters(against=str(tmp_path / "*.txt"), text_items="file")
+    assert [plant.expected for plant in item_plants(parameters, Draw(1, "items"))] == [True, False]
+
+
 RECIPE = """
 name: planted
 sources: {c4: {}}
