@@ -130,7 +130,8 @@ def extract_blocks(
 
     Blocks whose lines stand in `others`, another extractor's text of the page, are main content too.
     """
-    title = page_title(page, walked.marks)
+    marks = walked.marks.tolist()
+    title = page_title(page, marks)
     every = np.ones(len(walked.blocks), np.bool_)
     kept = keep_blocks(walked, title, block_model()) if main_content else every
     if others and main_content:
@@ -142,6 +143,6 @@ def extract_blocks(
     return Extracted(
         clean_text(text) if is_verbatim else text.strip(" "),
         title,
-        page_date(page, walked.marks, url),
-        page_language(page, walked.marks),
+        page_date(page, marks, url),
+        page_language(page, marks),
     )

@@ -14,6 +14,7 @@ import codecs
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from resiliparse.parse.encoding import detect_encoding, map_encoding_to_html5
@@ -75,6 +76,11 @@ def codec_of(label: str) -> str | None:
     label = label.strip("\t\n\x0c\r ").lower()
     if not label or len(label) > 64 or not label.isascii():
         return None
+    return _codec_of(label)
+
+
+@lru_cache(1024)
+def _codec_of(label: str) -> str | None:
     known = _OWN_LABELS.get(label) or map_encoding_to_html5(label, False)
     return _WIDER.get(known, known) if known else None
 

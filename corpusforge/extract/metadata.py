@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime
 import html
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -46,6 +46,9 @@ _META_NAMES = (
 )
 """Names of meta elements that hold a date of publication, the best first."""
 _FIRST_YEAR = 1990
+
+Marks = npt.NDArray[np.int64] | Sequence[Sequence[int]]
+"""Kind, begin and end of what `corpusforge.kernels.html_blocks.Walked` marks, as an array [m, 3] or its rows."""
 
 
 def iso_moment(value: str) -> str | None:
@@ -89,25 +92,26 @@ def tag_attributes(tag: bytes) -> dict[str, str]:
     return found
 
 
-def _parts(page: bytes, marks: npt.NDArray[np.int64], kind: int) -> Iterator[bytes]:
-    for begin, end in marks[marks[:, 0] == kind, 1:].tolist():
-        yield page[begin:end]
+def _parts(page: bytes, marks: Marks, kind: int) -> Iterator[bytes]:
+    for mark, begin, end in marks:
+        if mark == kind:
+            yield page[begin:end]
 
 
-def page_title(page: bytes, marks: npt.NDArray[np.int64]) -> str:
+def page_title(page: bytes, marks: Marks) -> str:
     """Text of the first title element; may be empty."""
     title = next(_parts(page, marks, TITLE), b"")
     return html.unescape(title[:4000].decode("utf-8", "replace"))
 
 
-def page_language(page: bytes, marks: npt.NDArray[np.int64]) -> str | None:
+def page_language(page: bytes, marks: Marks) -> str | None:
     """Primary subtag, in lower case, of the language that the root element declares."""
     attributes = tag_attributes(next(_parts(page, marks, ROOT_TAG), b""))
     match = _LANGUAGE.match(attributes.get("lang", attributes.get("xml:lang", "")).strip())
     return match[0].lower() if match else None
 
 
-def page_date(page: bytes, marks: npt.NDArray[np.int64], url: str | None = None) -> str | None:
+def page_date(page: bytes, marks: Marks, url: str | None = None) -> str | None:
     """Date of publication that a page tells, in ISO 8601."""
     for data in _parts(page, marks, LINKED_DATA):
         for match in _LINKED_DATE.finditer(data[: 1 << 18]):

@@ -141,9 +141,11 @@ class Extract(MapStep):
         """Make documents of the rows of these numbers one by one; row number to error of those that failed."""
         pages: list[_Document] = []
         failures: dict[int, str] = {}
-        chosen = pa.array(numbers)
         names = ("payload", "content_type", "charset", "locator", "url")
-        columns = {name: rows.column(name).take(chosen) for name in names}
+        columns = {name: rows.column(name) for name in names}
+        if len(numbers) < len(rows):
+            chosen = pa.array(numbers)
+            columns = {name: column.take(chosen) for name, column in columns.items()}
         if not self._loaded and not HTML_TYPES.isdisjoint(pc.unique(columns["content_type"]).to_pylist()):
             # Kernels load, or compile, when they are first called: not on the time of the first page. What the
             # extractor raises here, it raises for that page, too.
