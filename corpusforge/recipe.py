@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -177,17 +178,24 @@ def load_text(text: str, name: str, settings: Sequence[str] = ()) -> Recipe:
     top = {key: item for key, item in value.items() if key not in RESERVED}
     top.update({key: item for (owner, key), item in overrides.items() if owner == ""})
     options = where.validate(Options, top, (), "option")
-    steps = _build_steps(value.get("steps"), where, overrides)
-    sources = _build_sources(value.get("sources") or {}, where, overrides)
+    of_sources = _of_sources(overrides, value.get("sources"))
+    steps = _build_steps(
+        value.get("steps"), where, {at: item for at, item in overrides.items() if at not in of_sources}
+    )
+    instances = {step.instance for step in steps}
+    of_others = {at: item for at, item in overrides.items() if at in of_sources or at[0] not in instances}
+    sources = _build_sources(value.get("sources") or {}, where, of_others)
     for index, step in enumerate(steps):
         trouble = _limit_trouble(step, sources)
         if trouble:
             raise where.error(("steps", index, step.name, "only"), trouble)
-    known = {step.instance for step in steps} | set(sources) | {""}
+    known = instances | set(sources) | {""}
     for owner, key in overrides:
-        if owner in sources and any(step.instance == owner for step in steps):
+        if (owner, key) in of_sources and any(
+            step.instance == owner and key in step.Parameters.model_fields for step in steps
+        ):
             raise UsageError(
-                f"--set {owner}.{key}: both a step and a source are called {owner!r}; name the step with `as:`"
+                f"--set {owner}.{key}: a step and a source called {owner!r} both have it; name the step with `as:`"
             )
         if owner not in known:
             raise UsageError(
@@ -320,6 +328,17 @@ def _build_sources(value: Any, where: _Where, overrides: Mapping[tuple[str, str]
         )
         sources[name] = found(parameters)
     return sources
+
+
+def _of_sources(overrides: Mapping[tuple[str, str], Any], sources: Any) -> set[tuple[str, str]]:
+    """Settings of parameters that a source of the recipe has, whose name a step may share."""
+    found = set()
+    for owner, key in overrides:
+        if isinstance(sources, dict) and owner in sources:
+            with suppress(UsageError):  # no such source: `_build_sources` says so
+                if key in registry.source_class(owner).Parameters.model_fields:
+                    found.add((owner, key))
+    return found
 
 
 def _parse_settings(settings: Sequence[str]) -> dict[tuple[str, str], Any]:

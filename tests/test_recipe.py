@@ -79,6 +79,15 @@ def test_settings_win_over_the_recipe_and_their_mistakes_are_named():
         load_text(GOOD, "small.yaml", ["gopher_quality.min_words"])
 
 
+def test_a_step_and_a_source_of_one_name_are_told_apart_by_their_parameters():
+    text = "sources: {c4: {}}\nsteps: [c4]\n"
+    loaded = load_text(text, "both.yaml", ["c4.min_sentences=5", "c4.max_line_bytes=4096"])
+    assert loaded.steps[0].parameters.min_sentences == 5
+    assert loaded.sources["c4"].parameters.max_line_bytes == 4096
+    with pytest.raises(UsageError, match=r"unknown parameter of step 'c4' 'min_sentence'; did you mean"):
+        load_text(text, "both.yaml", ["c4.min_sentence=5"])
+
+
 def test_a_file_that_is_no_text_is_named(tmp_path):
     path = tmp_path / "binary.yaml"
     path.write_bytes(b"name: \xff")
