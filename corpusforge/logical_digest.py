@@ -49,7 +49,7 @@ class LogicalDigest:
             self._values.update(_integers(column))
         elif pa.types.is_primitive(self._kind):
             present = column.fill_null(0) if column.null_count else column
-            self._values.update(np.ascontiguousarray(present.to_numpy(zero_copy_only=False)))
+            self._values.update(present.to_numpy(zero_copy_only=False).tobytes())
         elif not pa.types.is_null(self._kind):
             raise TypeError(f"columns of type {self._kind} have no logical digest")
 
@@ -64,7 +64,7 @@ class LogicalDigest:
             data, offsets = _data_and_offsets(column)
         else:
             data, offsets = _data_and_offsets(column)
-            self._lengths.update(np.diff(offsets).astype(np.int64))
+            self._lengths.update(np.diff(offsets).astype(np.int64).tobytes())
         if data is not None:
             self._values.update(memoryview(data)[int(offsets[0]) : int(offsets[-1])])
 
