@@ -59,6 +59,7 @@ class QualityClassifier(MapStep):
     """Scores documents with a trained classifier; without a model every score is null and nothing is dropped."""
 
     name = "quality_classifier"
+    version: ClassVar[int] = 2
     summary = "score of a trained classifier (fastText or logistic regression): LLaMA's, DCLM's, GPT-3's rule"
     Parameters = Parameters
     signals: ClassVar[Sequence[Signal]] = (

@@ -69,7 +69,7 @@ class Language(MapStep):
 
     name: ClassVar[str] = "language"
     summary: ClassVar[str] = "fastText language identification; drops by language and score"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     Parameters: ClassVar[type[StepParameters]] = LanguageParameters
     signals: ClassVar[Sequence[Signal]] = (
         Signal("score", MICRO, description="probability of the most probable language"),

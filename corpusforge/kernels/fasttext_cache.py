@@ -1,9 +1,9 @@
 """Sums of the words of spans of text, with a table of the words' vectors that is kept from batch to batch.
 
-A row of the table is a word: its key (`corpusforge.kernels.word_keys`), the number of rows of the model that its
-vector sums, and the vector. Two rows that stand side by side are a set; a word belongs to one set, and a new one
-takes the place of the word of its set that was not found last. Words are looked up in groups: the rows of all of
-a group are on their way into the processor's cache while their bytes are still being read, as waiting for them
+A row of the table is a word of up to 31 bytes, filled up with zeros (no word holds a NUL), and its vector. Two rows
+are a set, whose words share a cache line; a word belongs to one set, and a new one takes the place of the word of
+its set that was not found last. Words are found 64 bytes at a time and looked up in groups, in passes: while the
+words of one pass are worked on, the memory of the next is on its way into the processor's cache, as waiting for it
 would take longer than all other work. A vector is summed on its own and then added, always in the order of the
 words, so what the table holds changes no result.
 """
@@ -14,22 +14,26 @@ import numpy as np
 import numpy.typing as npt
 
 from corpusforge.kernels.array_types import INT64, READ_INT32, READ_INT64, READ_UINT8, READ_UINT64
-from corpusforge.kernels.fasttext_sums import LONGEST, MATRIX, READ_MATRIX, SHORTEST
+from corpusforge.kernels.fasttext_ngrams import ones
+from corpusforge.kernels.fasttext_sums import LONGEST, MATRIX, READ_MATRIX, SHORTEST, add_row
 from corpusforge.kernels.fasttext_words import (
     END,
     FACTS,
     GROUP,
     GROUP_ARRAY,
     HASH,
+    ROOM,
     ROWS,
     SPAN,
     START,
+    Room,
     make_room,
     sum_new_words,
 )
 from corpusforge.kernels.loading import kernel, types
 from corpusforge.kernels.prefetch import prefetch
-from corpusforge.kernels.word_keys import KEY_BYTES, hash_key, word_end, word_part
+from corpusforge.kernels.vectors import copy_32, space_bits_64
+from corpusforge.kernels.word_keys import KEY_BYTES, hash_key, key_of
 from corpusforge.kernels.word_table import is_space
 
 Bytes = npt.NDArray[np.uint8]
@@ -38,71 +42,151 @@ Int64 = npt.NDArray[np.int64]
 UInt64 = npt.NDArray[np.uint64]
 Float32 = npt.NDArray[np.float32]
 
-VECTOR = 16
-"""Column of a row, as float32, with which its vector begins: the second cache line."""
+BLOCK = 64
+"""Bytes that are looked at together for words: at most half of them begin one."""
 
-_COUNT, _FOUND_LAST = 4, 5
-_LINE = np.uint64(64)
-_ONE = np.uint64(1)
-_EIGHT = np.uint64(8)
+MOST_ROWS = 127
+"""Most rows of the model that the vector of a word of the table sums."""
+
+_HELD_BYTES = np.uint64(31)
+_WORD_BITS = np.uint64((1 << 56) - 1)
+_ROWS_AT = np.uint64(56)
+_SECOND_LAST = np.uint64(1 << 63)
+_NONE, _ONE = np.uint64(0), np.uint64(1)
+_EDGES = 2 * GROUP + 4
 
 
 def make_table(rows: int, width: int) -> tuple[UInt64, Float32]:
-    """Empty table of `rows`, a power of two and at least 2, for vectors of `width`: its keys and its vectors.
+    """Empty table of `rows`, a power of two and at least 2, for vectors of `width`: its words and its vectors.
 
-    Both are views of the same memory, uint64[rows, n] and float32[rows, 2 * n].
+    The words are uint64[rows / 2, 8], two to a set, four items each; the last byte of one has the number of rows
+    of the model that it sums and, in the highest bit of the first one's, whether the second was found last. The
+    vectors are float32[rows, n].
     """
-    items = 8 + (width + 15) // 16 * 8
-    memory = np.zeros(rows * items + 8, np.uint64)
-    # Rows begin with a cache line.
-    first = -memory.ctypes.data % 64 // 8
-    keys = memory[first : first + rows * items].reshape(rows, items)
-    return keys, keys.view(np.float32)
+    return _lines(rows // 2).view(np.uint64), _lines(rows * -(-width // 16)).reshape(rows, -1)
 
 
-@kernel(types.boolean(GROUP_ARRAY, types.int64, GROUP_ARRAY, types.uint64))
-def _is_at(group: UInt64, word: int, keys: UInt64, row: np.uint64) -> bool:
-    different = (keys[row, 0] ^ group[word, 0]) | (keys[row, 1] ^ group[word, 1])
-    return bool((different | (keys[row, 2] ^ group[word, 2]) | (keys[row, 3] ^ group[word, 3])) == 0)
+def _lines(count: int) -> Float32:
+    """Zeros float32[count, 16], each row a cache line."""
+    memory = np.zeros((count + 1) * 16, np.float32)
+    first = -memory.ctypes.data % 64 // 4
+    return memory[first : first + count * 16].reshape(count, 16)
+
+
+@kernel(types.uint64(READ_UINT8, types.uint64, types.uint64))
+def _word_bits(data: Bytes, at: np.uint64, end: np.uint64) -> np.uint64:
+    """Which of the 64 bytes from `at` on are of words: a bit for each, none from `end` on."""
+    if at + np.uint64(BLOCK) <= np.uint64(len(data)):
+        bits = ~space_bits_64(data, at)
+    else:
+        bits = _NONE
+        for place in range(min(end - at, np.uint64(BLOCK))):
+            if not is_space(data[at + np.uint64(place)]):
+                bits |= _ONE << np.uint64(place)
+    if end - at < np.uint64(BLOCK):
+        bits &= (_ONE << (end - at)) - _ONE
+    return np.uint64(bits)
+
+
+@kernel(types.uint64(READ_UINT8, types.uint64, types.uint64, types.uint64, types.uint64[::1], types.uint64))
+def _find_edges(
+    data: Bytes, at: np.uint64, end: np.uint64, before: np.uint64, edges: UInt64, count: np.uint64
+) -> np.uint64:
+    """Write where words begin and end in the 64 bytes from `at` on, or by `end`, from ``edges[count]`` on; new count.
+
+    `before` is 1 where the byte before is of a word.
+    """
+    bits = _word_bits(data, at, end)
+    changes = bits ^ ((bits << _ONE) | before)
+    while changes:
+        first = changes & (~changes + _ONE)
+        edges[count] = at + ones(first - _ONE)
+        count += _ONE
+        changes ^= first
+    return count
 
 
 @kernel(types.uint64(types.uint64, GROUP_ARRAY))
 def _set_of(hashed: np.uint64, keys: UInt64) -> np.uint64:
-    """First row of the set of a word."""
-    return ((hashed >> np.uint64(32)) & np.uint64((len(keys) >> 1) - 1)) << _ONE
+    return (hashed >> np.uint64(32)) & np.uint64(len(keys) - 1)
 
 
-@kernel(types.int64(GROUP_ARRAY, types.int64, GROUP_ARRAY, types.int32[::1], types.int32[::1]))
-def _look_up(group: UInt64, size: int, keys: UInt64, places: Int32, new: Int32) -> np.int64:
-    """Find the rows of a group's words: `places`, ~k for the k-th new one, and the number of `new` words."""
+@kernel(
+    types.int64(
+        READ_UINT8, types.uint64[::1], types.int32[::1], types.int64, types.uint64, types.uint8[::1],
+        GROUP_ARRAY, GROUP_ARRAY,
+    )
+)  # fmt: skip
+def _read_words(
+    data: Bytes,
+    edges: UInt64,
+    spans: Int32,
+    count: int,
+    stop: np.uint64,
+    stopped: Bytes,
+    group: UInt64,
+    keys: UInt64,
+) -> np.int64:
+    """Put words into a group, but those behind a `stop` of their span, and ask for their sets; their number."""
+    size = _NONE
+    for word in range(count):
+        span = spans[word]
+        if stopped[span]:
+            continue
+        start, end = edges[2 * word], edges[2 * word + 1]
+        if start + np.uint64(KEY_BYTES) <= np.uint64(len(data)):
+            copy_32(data, start, min(end - start, np.uint64(KEY_BYTES)), group, size)
+        else:
+            group[size, 0], group[size, 1], group[size, 2], group[size, 3] = key_of(data, start, end)
+        if group[size, 0] == stop and end - start < np.uint64(8):
+            stopped[span] = 1
+            continue
+        hashed = hash_key(group[size, 0], group[size, 1], group[size, 2], group[size, 3])
+        group[size, HASH], group[size, SPAN] = hashed, np.uint64(span)
+        group[size, START], group[size, END] = start, end
+        prefetch(keys, _set_of(hashed, keys), _NONE)
+        size += _ONE
+    return np.int64(size)
+
+
+@kernel(types.int64(GROUP_ARRAY, types.int64, GROUP_ARRAY, READ_MATRIX, types.int64[::1], types.int32[::1]))
+def _look_up(group: UInt64, size: int, keys: UInt64, vectors: Float32, places: Int64, new: Int32) -> np.int64:
+    """Find a group's words: `places`, ~k for the k-th new one, and the number of `new` words.
+
+    A place is a row of the table and, 32 bits higher, the number of rows of the model. The vectors are asked for.
+    """
     count = np.int64(0)
     for word in range(size):
-        first = _set_of(group[word, HASH], keys)
-        second = first + _ONE
-        is_long = group[word, END] - group[word, START] > np.uint64(KEY_BYTES)
-        if not is_long and _is_at(group, word, keys, first):
-            places[word] = first
-            if keys[first, _FOUND_LAST] != 0:
-                keys[first, _FOUND_LAST] = 0
-        elif not is_long and _is_at(group, word, keys, second):
-            places[word] = second
-            if keys[first, _FOUND_LAST] == 0:
-                keys[first, _FOUND_LAST] = 1
-        else:
+        place = _set_of(group[word, HASH], keys)
+        first, second, third, fourth = group[word, 0], group[word, 1], group[word, 2], group[word, 3]
+        other = (keys[place, 0] ^ first) | (keys[place, 1] ^ second) | (keys[place, 2] ^ third)
+        other |= (keys[place, 3] ^ fourth) & _WORD_BITS
+        another = (keys[place, 4] ^ first) | (keys[place, 5] ^ second) | (keys[place, 6] ^ third)
+        another |= (keys[place, 7] ^ fourth) & _WORD_BITS
+        is_second = np.uint64(another == _NONE)
+        is_long = group[word, END] - group[word, START] > _HELD_BYTES
+        if is_long or (other != _NONE and another != _NONE):
             places[word] = ~count
             new[count] = word
             count += 1
+        else:
+            row = (place << _ONE) + is_second
+            prefetch(vectors, row, _NONE)
+            facts = keys[place, 3]
+            rows = ((keys[place, 7] if is_second else facts) >> _ROWS_AT) & np.uint64(MOST_ROWS)
+            places[word] = np.int64(row | (rows << np.uint64(32)))
+            if (facts >> np.uint64(63)) != is_second:
+                keys[place, 3] = facts ^ _SECOND_LAST
     return count
 
 
 @kernel(
-    types.void(GROUP_ARRAY, types.int64, types.int32[::1], GROUP_ARRAY, MATRIX, FACTS, MATRIX, MATRIX, INT64)
+    types.void(GROUP_ARRAY, types.int64, types.int64[::1], READ_MATRIX, FACTS, READ_MATRIX, MATRIX, INT64)
 )
 def _add(
     group: UInt64,
     size: int,
-    places: Int32,
-    keys: UInt64,
+    places: Int64,
     vectors: Float32,
     facts: Int32,
     new_sums: Float32,
@@ -110,20 +194,16 @@ def _add(
     rows: Int64,
 ) -> None:
     """Add the vectors of a group's words to the sums of their spans."""
-    width = sums.shape[1]
     for word in range(size):
         span = group[word, SPAN]
-        place = np.int64(places[word])
+        place = places[word]
         if place >= 0:
-            row = np.uint64(place)
-            rows[span] += np.int64(keys[row, _COUNT])
-            for column in range(width):
-                sums[span, column] += vectors[row, VECTOR + column]
+            rows[span] += place >> 32
+            add_row(sums, span, vectors, np.uint64(place & 0xFFFFFFFF))
         else:
             number = np.uint64(~place)
-            rows[span] += facts[number, ROWS]
-            for column in range(width):
-                sums[span, column] += new_sums[number, column]
+            rows[span] += np.int64(facts[number, ROWS])
+            add_row(sums, span, new_sums, number)
 
 
 @kernel(types.void(GROUP_ARRAY, types.int32[::1], types.int64, GROUP_ARRAY, MATRIX, FACTS, MATRIX))
@@ -139,39 +219,62 @@ def _keep(
     """Put new words into the table; one that the group holds twice lands in the same row twice."""
     for number in range(count):
         word = new[number]
-        if group[word, END] - group[word, START] > np.uint64(KEY_BYTES):
+        if group[word, END] - group[word, START] > _HELD_BYTES or facts[number, ROWS] > MOST_ROWS:
             continue
-        first = _set_of(group[word, HASH], keys)
-        row = first + (keys[first, _FOUND_LAST] ^ _ONE)
-        for item in range(4):
-            keys[row, item] = group[word, item]
-        keys[row, _COUNT] = np.uint64(facts[number, ROWS])
+        place = _set_of(group[word, HASH], keys)
+        is_second = (keys[place, 3] >> np.uint64(63)) ^ _ONE
+        item = is_second << np.uint64(2)
+        last = keys[place, 3] & _SECOND_LAST if is_second == _NONE else _NONE
+        keys[place, item] = group[word, 0]
+        keys[place, item + _ONE] = group[word, 1]
+        keys[place, item + np.uint64(2)] = group[word, 2]
+        keys[place, item + np.uint64(3)] = (
+            group[word, 3] | (np.uint64(facts[number, ROWS]) << _ROWS_AT) | last
+        )
+        row = (place << _ONE) + is_second
         for column in range(new_sums.shape[1]):
-            vectors[row, VECTOR + column] = new_sums[number, column]
+            vectors[row, column] = new_sums[number, column]
 
 
-@kernel(types.uint64(READ_UINT8, types.uint64, types.uint64, GROUP_ARRAY, types.uint64))
-def _read_word(data: Bytes, start: np.uint64, end: np.uint64, group: UInt64, place: np.uint64) -> np.uint64:
-    """Put the word at ``data[start]`` into a group, but for its span; its end."""
-    second = third = fourth = np.uint64(0)
-    first, size = word_part(data, start, end)
-    at = start + size
-    if size == 8 and at < end:
-        second, size = word_part(data, at, end)
-        at += size
-        if size == 8 and at < end:
-            third, size = word_part(data, at, end)
-            at += size
-            if size == 8 and at < end:
-                fourth, size = word_part(data, at, end)
-                at += size
-                if size == 8:
-                    at = word_end(data, at, end)
-    group[place, 0], group[place, 1] = first, second
-    group[place, 2], group[place, 3] = third, fourth
-    group[place, HASH] = hash_key(first, second, third, fourth)
-    group[place, START], group[place, END] = start, at
-    return np.uint64(at)
+@kernel(
+    types.void(
+        READ_UINT8, types.uint64[::1], types.int32[::1], types.int64, types.uint64, types.uint8[::1],
+        READ_INT64, READ_UINT8, READ_INT64, READ_UINT64, READ_UINT64, READ_INT32, READ_MATRIX,
+        GROUP_ARRAY, MATRIX, GROUP_ARRAY, types.int64[::1], types.int32[::1], ROOM, MATRIX, INT64,
+    )
+)  # fmt: skip
+def _sum_words(
+    data: Bytes,
+    edges: UInt64,
+    spans: Int32,
+    count: int,
+    stop: np.uint64,
+    stopped: Bytes,
+    settings: Int64,
+    names: Bytes,
+    name_offsets: Int64,
+    index: UInt64,
+    kept: UInt64,
+    before: Int32,
+    matrix: Float32,
+    keys: UInt64,
+    vectors: Float32,
+    group: UInt64,
+    places: Int64,
+    new: Int32,
+    room: Room,
+    sums: Float32,
+    rows: Int64,
+) -> None:
+    """Add the vectors of `count` words, given by their edges, to the sums of their spans."""
+    size = _read_words(data, edges, spans, count, stop, stopped, group, keys)
+    new_words = _look_up(group, size, keys, vectors, places, new)
+    if new_words > 0:
+        sum_new_words(
+            group, new, new_words, data, settings, names, name_offsets, index, kept, before, matrix, room
+        )
+    _add(group, size, places, vectors, room[0], room[1], sums, rows)
+    _keep(group, new, new_words, keys, vectors, room[0], room[1])
 
 
 @kernel(
@@ -217,49 +320,76 @@ def sum_spans(
     sums = np.zeros((len(starts), width), np.float32)
     rows = np.zeros(len(starts), np.int64)
     stopped = np.zeros(len(starts), np.uint8)
+    edges = np.zeros(_EDGES, np.uint64)
+    spans = np.zeros(GROUP + 2, np.int32)
     group = np.zeros((GROUP, 8), np.uint64)
-    places = np.zeros(GROUP, np.int32)
+    places = np.zeros(GROUP, np.int64)
     new = np.zeros(GROUP, np.int32)
-    room = make_room(settings[SHORTEST], settings[LONGEST], width)
-    size = np.uint64(0)
-    for span in range(len(starts) + 1):
-        is_behind = span == len(starts)
-        at = np.uint64(0) if is_behind else np.uint64(starts[span])
-        end = np.uint64(0) if is_behind else np.uint64(ends[span])
-        while at < end or (is_behind and size > 0):
-            if size == GROUP or is_behind:
-                count = _look_up(group, np.int64(size), keys, places, new)
-                if count > 0:
-                    sum_new_words(
-                        group,
-                        new,
-                        count,
-                        data,
-                        settings,
-                        names,
-                        name_offsets,
-                        index,
-                        kept,
-                        before,
-                        matrix,
-                        room,
-                    )
-                _add(group, np.int64(size), places, keys, vectors, room[0], room[1], sums, rows)
-                _keep(group, new, count, keys, vectors, room[0], room[1])
-                size = np.uint64(0)
-                continue
-            if is_space(data[at]):
-                at += _ONE
-                continue
-            at = _read_word(data, at, end, group, size)
-            if group[size, 0] == stop and group[size, 1] == 0:
-                stopped[span] = 1
-                break
-            group[size, SPAN] = np.uint64(span)
-            row = _set_of(group[size, HASH], keys)
-            prefetch(keys, row, np.uint64(0))
-            prefetch(keys, row, _LINE)
-            prefetch(keys, row + _ONE, np.uint64(0))
-            prefetch(keys, row + _ONE, _LINE)
-            size += _ONE
+    room = make_room(settings[SHORTEST], settings[LONGEST], width, kept)
+    count = _NONE
+    for span in range(len(starts)):
+        at, end = np.uint64(starts[span]), np.uint64(ends[span])
+        while at < end and not stopped[span]:
+            begun = (count + _ONE) >> _ONE
+            count = _find_edges(data, at, end, count & _ONE, edges, count)
+            at += np.uint64(BLOCK)
+            if at >= end and count & _ONE:
+                edges[count] = end
+                count += _ONE
+            for word in range(begun, (count + _ONE) >> _ONE):
+                spans[word] = span
+            whole = count >> _ONE
+            if whole > GROUP - BLOCK // 2 - 1:
+                _sum_words(
+                    data,
+                    edges,
+                    spans,
+                    whole,
+                    stop,
+                    stopped,
+                    settings,
+                    names,
+                    name_offsets,
+                    index,
+                    kept,
+                    before,
+                    matrix,
+                    keys,
+                    vectors,
+                    group,
+                    places,
+                    new,
+                    room,
+                    sums,
+                    rows,
+                )
+                edges[0] = edges[count - _ONE]
+                spans[0] = span
+                count &= _ONE
+        if count & _ONE:
+            # An edge of a word behind the stop.
+            count -= _ONE
+    _sum_words(
+        data,
+        edges,
+        spans,
+        count >> _ONE,
+        stop,
+        stopped,
+        settings,
+        names,
+        name_offsets,
+        index,
+        kept,
+        before,
+        matrix,
+        keys,
+        vectors,
+        group,
+        places,
+        new,
+        room,
+        sums,
+        rows,
+    )
     return sums, rows, stopped

@@ -2,8 +2,8 @@
 
 The rules are fastText's (facebookresearch/fastText 0.9.2, ``dictionary.cc``: hash, computeSubwords): ``<`` and ``>``
 stand around a word, an n-gram is a run of whole characters, FNV-1a of 32 bits takes its bytes as signed ones, and
-``<`` and ``>`` alone count for nothing. Characters of ASCII are bytes, so the n-grams of many such words, written
-one behind the other into a block, are hashed side by side: one length after another, at every byte of the block.
+``<`` and ``>`` alone count for nothing. The n-grams of many words, whose characters are written one behind the other
+into a block, are hashed side by side: one length after another, at every character of the block.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from corpusforge.kernels.array_types import READ_UINT8, READ_UINT64
 from corpusforge.kernels.loading import kernel, types
+from corpusforge.kernels.vectors import add_bytes_16, add_characters_16, remainders_16
 
 Bytes = npt.NDArray[np.uint8]
 Int32 = npt.NDArray[np.int32]
@@ -23,9 +24,13 @@ UInt64 = npt.NDArray[np.uint64]
 BASIS = np.uint64(2166136261)
 """Hash of nothing."""
 
-BLOCK_BYTES = 4096
-"""Bytes of a block of words: what a core's first cache holds together with the hashes and buckets."""
+CHUNK = 64
+"""Characters of a block that are hashed side by side."""
 
+LIKELY_ITEMS = 1 << 12
+"""Items of a small bit set that most buckets are found missing in: 32 KiB, so that it stays in a core's own cache."""
+
+_ONE = np.uint64(1)
 _PRIME = np.uint64(16777619)
 _MASK = np.uint64(0xFFFFFFFF)
 _SIGN = np.uint64(0xFFFFFF00)
@@ -75,7 +80,8 @@ def _is_kept(bucket: int, kept: UInt64) -> np.int64:
 
 @kernel(
     types.void(
-        types.uint8[::1],
+        types.uint32[::1],
+        types.int64,
         types.int64,
         types.int64,
         types.int64,
@@ -85,22 +91,35 @@ def _is_kept(bucket: int, kept: UInt64) -> np.int64:
     )
 )
 def hash_block(
-    text: Bytes, size: int, shortest: int, longest: int, buckets: int, states: UInt32, found: Int32
+    units: UInt32,
+    size: int,
+    plain: int,
+    shortest: int,
+    longest: int,
+    buckets: int,
+    states: UInt32,
+    found: Int32,
 ) -> None:
-    """Buckets of the runs of `shortest` (1 or more) to `longest` bytes that begin at each of the first `size` bytes.
+    """Buckets of the runs of `shortest` (1 or more) to `longest` characters that begin at each of the first `size`.
 
-    `text` has `longest` bytes more; `states` uint32[size] is room to work in; ``found[length - shortest, place]``
-    becomes the bucket.
+    `units` has characters, each a number of its one to four bytes, the first one lowest, and `longest` more of
+    them than `size`, which is a multiple of 64; the first `plain` are of ASCII; `states` uint32[size] is room to
+    work in; ``found[length - shortest, place]`` becomes the bucket.
     """
     factor, shift = reciprocal(buckets)
+    divisor, behind, step = np.uint64(buckets), np.uint64(size), np.uint64(16)
     for place in range(size):
-        states[place] = np.uint32(BASIS)
+        states[np.uint64(place)] = np.uint32(BASIS)
     for length in range(1, longest + 1):
-        for place in range(size):
-            states[place] = np.uint32(add_byte(np.uint64(states[place]), text[place + length - 1]))
-        if length >= shortest:
-            for place in range(size):
-                found[length - shortest, place] = _bucket(np.uint64(states[place]), buckets, factor, shift)
+        more = np.uint64(length - 1)
+        row = np.uint64(length - shortest)
+        for place in range(np.uint64(0), behind, step):
+            if place + more + step <= np.uint64(plain):
+                add_bytes_16(units, place + more, states, place)
+            else:
+                add_characters_16(units, place + more, states, place)
+            if length >= shortest:
+                remainders_16(states, place, divisor, factor, shift, found, row, place)
 
 
 @kernel(types.uint64(types.uint64[::1], types.int64, types.int64))
@@ -111,32 +130,58 @@ def _shifted(bits: UInt64, item: int, places: int) -> np.uint64:
     return np.uint64(low | ((bits[item + 1] << np.uint64(1)) << np.uint64(63 - places)))
 
 
+@kernel(types.uint64[::1](READ_UINT64))
+def fold(kept: UInt64) -> UInt64:
+    """Lay a bit set of buckets, all of them where it is empty, over itself: uint64[LIKELY_ITEMS].
+
+    A bucket whose bit is not set in it, by the lowest bits of its number, is not kept.
+    """
+    likely = np.zeros(LIKELY_ITEMS, np.uint64)
+    for item in range(len(kept)):
+        likely[item & (LIKELY_ITEMS - 1)] |= kept[item]
+    if len(kept) == 0:
+        likely[:] = ~np.uint64(0)
+    return likely
+
+
+@kernel(types.int64(types.int32[::1], types.int32[::1], types.int64, READ_UINT64))
+def keep_kept(found: Int32, words: Int32, count: int, kept: UInt64) -> np.int64:
+    """Move what is of kept buckets to the front of the first `count` of `found` and `words`; their number."""
+    if len(kept) == 0:
+        return np.int64(count)
+    number = np.uint64(0)
+    for place in range(count):
+        at = np.uint64(place)
+        bucket = np.uint64(found[at])
+        found[number], words[number] = found[at], words[at]
+        number += (kept[bucket >> np.uint64(6)] >> (bucket & np.uint64(63))) & _ONE
+    return np.int64(number)
+
+
 @kernel(
     types.void(
         _BUCKETS, types.int64, types.int64, types.int64, READ_UINT64, types.uint64[::1], types.uint64[:, ::1]
     )
 )
-def mark_kept(
-    buckets: Int32, size: int, shortest: int, longest: int, kept: UInt64, lasts: UInt64, marks: UInt64
+def mark_likely(
+    buckets: Int32, size: int, shortest: int, longest: int, likely: UInt64, lasts: UInt64, marks: UInt64
 ) -> None:
-    """Mark the places of a block where n-grams begin that lie in one word and whose bucket is kept.
+    """Mark the places of a block where n-grams begin that lie in one word and whose bucket can be a kept one.
 
-    `buckets` is what `hash_block` made of `size` places, a multiple of 64; `lasts` uint64[size / 64 + 1] has a
-    bit per place, set for the last ones of words, and a word begins behind it. Row i of `marks` uint64[lengths
-    + 1, size / 64 + 1] becomes the bits of the n-grams of ``shortest + i`` bytes, the last row those of all.
+    `likely` is `fold`'s; `buckets` is what `hash_block` made of `size` places, a multiple of 64; `lasts`
+    uint64[size / 64 + 1] has a bit per place, set for the last ones of words, and a word begins behind it. Row i
+    of `marks` uint64[lengths, size / 64] becomes the bits of the n-grams of ``shortest + i`` characters.
     """
     lengths = longest - shortest + 1
     for item in range(size >> 6):
-        marks[lengths, item] = 0
         for row in range(lengths):
             bits = np.uint64(0)
             for place in range(64):
                 bucket = np.uint32(buckets[row, (item << 6) + place])
-                if len(kept) > 0:
-                    bit = (kept[bucket >> np.uint32(6)] >> np.uint64(bucket & np.uint32(63))) & np.uint64(1)
-                else:
-                    bit = np.uint64(1)
-                bits |= bit << np.uint64(place)
+                word = np.uint64((bucket >> np.uint32(6)) & np.uint32(LIKELY_ITEMS - 1))
+                bits |= ((likely[word] >> np.uint64(bucket & np.uint32(63))) & np.uint64(1)) << np.uint64(
+                    place
+                )
             outside = np.uint64(0)
             for places in range(shortest + row - 1):
                 outside |= _shifted(lasts, item, places)
@@ -144,33 +189,43 @@ def mark_kept(
                 before = lasts[item - 1] >> np.uint64(63) if item > 0 else np.uint64(1)
                 outside = lasts[item] | (lasts[item] << np.uint64(1)) | before
             marks[row, item] = bits & ~outside
-            marks[lengths, item] |= marks[row, item]
 
 
 @kernel(
     types.int64(
-        _BUCKETS, types.uint64[:, ::1], types.int64, types.int64, types.int64, types.int32[::1], types.int64
+        _BUCKETS,
+        types.uint64[:, ::1],
+        types.int64,
+        types.uint64[::1],
+        types.int32[::1],
+        types.int32[::1],
     )
 )
 def select_from_block(
-    buckets: Int32, marks: UInt64, begin: int, end: int, lengths: int, found: Int32, count: int
+    buckets: Int32, marks: UInt64, filled: int, lasts: UInt64, found: Int32, words: Int32
 ) -> np.int64:
-    """Write the marked buckets of the word at ``begin:end`` of a block from ``found[count]`` on; new count.
+    """Write the marked buckets of the first `filled` places of a block to `found`, and the words they are of.
 
-    `buckets` and `marks` are what `hash_block` and `mark_kept` made; the word has up to 63 bytes.
+    `buckets`, `marks` and `lasts` are those of `mark_kept`; words are numbered as they stand in the block. Returns
+    how many there are: first those of the shortest n-grams, and so on.
     """
-    number = np.uint64(count)
-    places = _shifted(marks[lengths], begin >> 6, begin & 63)
-    places &= (np.uint64(1) << np.uint64(end - begin)) - np.uint64(1)
-    while places:
-        first = places & (~places + np.uint64(1))
-        place = np.uint64(begin) + ones(first - np.uint64(1))
-        for row in range(lengths):
-            # The next bucket overwrites one that is not marked: counting costs less than branching.
-            found[number] = buckets[row, place]
-            number += (marks[row, place >> np.uint64(6)] >> (place & np.uint64(63))) & np.uint64(1)
-        places ^= first
-    return np.int64(number)
+    count = np.uint64(0)
+    for length in range(len(buckets)):
+        row = np.uint64(length)
+        word = np.uint64(0)
+        for chunk in range((filled + CHUNK - 1) >> 6):
+            item = np.uint64(chunk)
+            places = marks[row, item]
+            if filled - (chunk << 6) < CHUNK:
+                places &= (_ONE << np.uint64(filled & 63)) - _ONE
+            while places:
+                first = places & (~places + _ONE)
+                found[count] = buckets[row, (item << np.uint64(6)) + ones(first - _ONE)]
+                words[count] = word + ones(lasts[item] & (first - _ONE))
+                count += _ONE
+                places ^= first
+            word += ones(lasts[item])
+    return np.int64(count)
 
 
 @kernel(

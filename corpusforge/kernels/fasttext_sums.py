@@ -19,6 +19,7 @@ import numpy.typing as npt
 from corpusforge.kernels.array_types import INT64, READ_INT32, READ_INT64, READ_UINT8, READ_UINT64
 from corpusforge.kernels.fasttext_ngrams import BASIS, add_byte, ones
 from corpusforge.kernels.loading import kernel, types
+from corpusforge.kernels.vectors import add_16
 from corpusforge.kernels.word_table import is_space
 
 Bytes = npt.NDArray[np.uint8]
@@ -105,6 +106,19 @@ def rank(bucket: int, kept: UInt64, before: Int32) -> np.int64:
         return np.int64(bucket)
     below = (np.uint64(1) << np.uint64(bucket & 63)) - np.uint64(1)
     return np.int64(before[bucket >> 6]) + np.int64(ones(kept[bucket >> 6] & below))
+
+
+@kernel(types.void(MATRIX, types.uint64, READ_MATRIX, types.uint64), inline="always")
+def add_row(target: Float32, row: np.uint64, source: Float32, other: np.uint64) -> None:
+    """Add ``source[other]``, which can be longer, to ``target[row]``."""
+    width = np.uint64(target.shape[1])
+    column = np.uint64(0)
+    while column + np.uint64(16) <= width:
+        add_16(target, row, source, other, column)
+        column += np.uint64(16)
+    while column < width:
+        target[row, column] += source[other, column]
+        column += np.uint64(1)
 
 
 @kernel(types.uint64(types.uint64))

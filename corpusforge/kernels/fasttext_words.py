@@ -1,8 +1,9 @@
 """Input vectors of new words: the sums of the rows of a fastText model that each of them selects.
 
-A row for the word itself, if the dictionary has it, and one for each of its character n-grams, added in
-fastText's order. The arrays of a model are those of `corpusforge.kernels.fasttext_sums`. The n-grams of short
-words of ASCII are found many words at a time (`corpusforge.kernels.fasttext_ngrams`).
+A row for the word itself, if the dictionary has it, and one for each of its character n-grams; first the shortest
+n-grams, which is not fastText's order but costs less, and moves a sum by no more than rounding does. The arrays of
+a model are those of `corpusforge.kernels.fasttext_sums`. The n-grams of words are found many words at a time: their
+characters stand in a block, one word behind the other, those of ASCII first (`corpusforge.kernels.fasttext_ngrams`).
 """
 
 from __future__ import annotations
@@ -12,8 +13,10 @@ import numpy.typing as npt
 
 from corpusforge.kernels.array_types import READ_INT32, READ_INT64, READ_UINT8, READ_UINT64
 from corpusforge.kernels.fasttext_ngrams import (
+    fold,
     hash_block,
-    mark_kept,
+    keep_kept,
+    mark_likely,
     select_from_block,
     select_from_word,
 )
@@ -24,21 +27,24 @@ from corpusforge.kernels.fasttext_sums import (
     READ_MATRIX,
     SHORTEST,
     WORDS,
+    add_row,
     find_entry,
     is_label,
     rank,
 )
 from corpusforge.kernels.loading import kernel, types
 from corpusforge.kernels.prefetch import prefetch
+from corpusforge.kernels.vectors import widen_32
 from corpusforge.kernels.word_keys import KEY_BYTES, hash_key, key_of
 
 Bytes = npt.NDArray[np.uint8]
 Int32 = npt.NDArray[np.int32]
 Int64 = npt.NDArray[np.int64]
 UInt64 = npt.NDArray[np.uint64]
+UInt32 = npt.NDArray[np.uint32]
 Float32 = npt.NDArray[np.float32]
 
-GROUP = 128
+GROUP = 256
 """Words that are looked up together."""
 
 HASH, START, END, SPAN = 4, 5, 6, 7
@@ -51,24 +57,26 @@ ROOM = types.Tuple(
     (
         FACTS,
         MATRIX,
-        types.uint8[::1],
+        types.uint32[::1],
         types.uint32[::1],
         FACTS,
         types.uint64[::1],
         types.Array(types.uint64, 2, "C"),
         types.int32[::1],
+        types.int32[::1],
+        types.uint64[::1],
     )
 )
-Room = tuple[Int32, Float32, Bytes, npt.NDArray[np.uint32], Int32, UInt64, UInt64, Int32]
+Room = tuple[Int32, Float32, UInt32, UInt32, Int32, UInt64, UInt64, Int32, Int32, UInt64]
 
-_PLACE, _ENTRY, _FIRST, ROWS = range(4)
-FACT_COLUMNS = 4
+_PLACE, _BEHIND, _ENTRY, _OWNER, ROWS = range(5)
+FACT_COLUMNS = 5
 _IS_LABEL = -2
-_NO_PLACE = -1
-_MARKED_BYTES = KEY_BYTES + 2
-_BLOCK = (GROUP * _MARKED_BYTES + 63) // 64 * 64
+_NO_PLACE, _NO_ASCII = -1, -2
+_LONGEST = 34
+_BLOCK = (GROUP * (KEY_BYTES + 2) + 63) // 64 * 64
 _LESS_THAN, _GREATER_THAN = 0x3C, 0x3E
-_ONE = np.uint64(1)
+_NONE, _ONE = np.uint64(0), np.uint64(1)
 _ENTRY_BITS = np.uint64(0xFFFFFFFF)
 _NOT_ASCII = np.uint64(0x8080808080808080)
 
@@ -127,31 +135,56 @@ def find_name(
     return np.int64(-1)
 
 
-@kernel(types.void(READ_UINT8, types.uint64, types.uint64, types.uint8[::1], types.uint64))
-def _copy_marked(data: Bytes, start: np.uint64, end: np.uint64, text: Bytes, at: np.uint64) -> None:
-    """Write ``<``, ``data[start:end]`` and ``>`` from ``text[at]`` on; up to 32 bytes behind may be written too."""
-    text[at] = _LESS_THAN
-    if start + np.uint64(KEY_BYTES) <= np.uint64(len(data)) and end - start <= np.uint64(KEY_BYTES):
-        for place in range(KEY_BYTES):
-            text[at + _ONE + np.uint64(place)] = data[start + np.uint64(place)]
+@kernel(types.uint64(READ_UINT8, types.uint64, types.uint64, types.uint32[::1], types.uint64))
+def _write_ascii(data: Bytes, start: np.uint64, end: np.uint64, units: UInt32, at: np.uint64) -> np.uint64:
+    """Write ``<``, the up to 32 bytes ``data[start:end]`` and ``>`` from ``units[at]`` on; the place behind."""
+    units[at] = _LESS_THAN
+    at += _ONE
+    if start + np.uint64(KEY_BYTES) <= np.uint64(len(data)):
+        widen_32(data, start, units, at)
     else:
         for place in range(end - start):
-            text[at + _ONE + np.uint64(place)] = data[start + np.uint64(place)]
-    text[at + _ONE + end - start] = _GREATER_THAN
+            units[at + np.uint64(place)] = data[start + np.uint64(place)]
+    at += end - start
+    units[at] = _GREATER_THAN
+    return np.uint64(at + _ONE)
+
+
+@kernel(types.uint64(READ_UINT8, types.uint64, types.uint64, types.uint32[::1], types.uint64))
+def _write_characters(
+    data: Bytes, start: np.uint64, end: np.uint64, units: UInt32, at: np.uint64
+) -> np.uint64:
+    """Write ``<``, the characters ``data[start:end]`` and ``>`` from ``units[at]`` on; the place behind.
+
+    That is `at` where a character has more than four bytes, as none of UTF-8 has.
+    """
+    place, shift, unit, longest = at, _NONE, np.uint64(_LESS_THAN), _NONE
+    units[place] = np.uint32(unit)
+    for byte in range(start, end):
+        value = np.uint64(data[byte])
+        begins = np.uint64(value & np.uint64(0xC0) != np.uint64(0x80))
+        place += begins
+        shift = _NONE if begins else shift + np.uint64(8)
+        unit = value if begins else unit | (value << shift)
+        longest = max(longest, shift)
+        units[place] = np.uint32(unit)
+    if longest > np.uint64(24):
+        return at
+    units[place + _ONE] = _GREATER_THAN
+    return np.uint64(place + np.uint64(2))
 
 
 @kernel(
-    types.int64(
+    types.UniTuple(types.int64, 2)(
         GROUP_ARRAY,
         types.int32[::1],
         types.int64,
         READ_UINT8,
-        types.int64,
+        READ_INT64,
         READ_UINT8,
         READ_INT64,
         READ_UINT64,
-        types.uint8[::1],
-        types.uint64[::1],
+        types.uint32[::1],
         FACTS,
     )
 )
@@ -160,52 +193,83 @@ def _fill_block(
     new: Int32,
     count: int,
     data: Bytes,
-    words: int,
+    settings: Int64,
     names: Bytes,
     name_offsets: Int64,
     index: UInt64,
-    text: Bytes,
-    lasts: UInt64,
+    units: UInt32,
     facts: Int32,
-) -> np.int64:
-    """Find the entries of new words, and put the short ones of ASCII into a block: its bytes."""
-    filled = np.uint64(0)
-    lasts[:] = 0
+) -> tuple[np.int64, np.int64]:
+    """Find the entries of new words, and put their characters into a block: those of ASCII, and all.
+
+    Words that do not fit in are given no place.
+    """
+    plain = placed = _NONE
     for number in range(count):
         word = new[number]
         start, end = group[word, START], group[word, END]
         entry = find_name(data, start, end, group[word, HASH], names, name_offsets, index)
-        facts[number, _PLACE] = _NO_PLACE
+        facts[number, _PLACE] = facts[number, _BEHIND] = _NO_PLACE
         facts[number, _ENTRY] = entry
-        if is_label(data, np.int64(start), np.int64(end), entry, words):
+        if is_label(data, np.int64(start), np.int64(end), entry, settings[WORDS]):
             facts[number, _ENTRY] = _IS_LABEL
             continue
         every = group[word, 0] | group[word, 1] | group[word, 2] | group[word, 3]
         if end - start <= np.uint64(KEY_BYTES) and every & _NOT_ASCII == 0:
+            facts[number, _PLACE] = plain
+            plain = _write_ascii(data, start, end, units, plain)
+            facts[number, _BEHIND] = plain
+            facts[placed, _OWNER] = number
+            placed += _ONE
+        else:
+            facts[number, _PLACE] = _NO_ASCII
+    filled = plain
+    for number in range(count):
+        if facts[number, _PLACE] != _NO_ASCII:
+            continue
+        facts[number, _PLACE] = _NO_PLACE
+        word = new[number]
+        start, end = group[word, START], group[word, END]
+        if filled + end - start + np.uint64(2) > np.uint64(_BLOCK):
+            continue
+        behind = _write_characters(data, start, end, units, filled)
+        if behind > filled and (settings[LONGEST] <= _LONGEST or behind - filled <= np.uint64(_LONGEST)):
             facts[number, _PLACE] = filled
-            _copy_marked(data, start, end, text, filled)
-            filled += end - start + np.uint64(2)
-            last = filled - _ONE
+            facts[number, _BEHIND] = behind
+            facts[placed, _OWNER] = number
+            placed += _ONE
+            filled = behind
+    return np.int64(plain), np.int64(filled)
+
+
+@kernel(types.void(types.int64, types.int64, FACTS, types.uint64[::1]))
+def _mark_lasts(size: int, count: int, facts: Int32, lasts: UInt64) -> None:
+    """Set the bits of the last characters of words in a block of `size`."""
+    lasts[: (size >> 6) + 1] = 0
+    for number in range(count):
+        last = np.uint64(facts[number, _BEHIND] - 1)
+        if facts[number, _BEHIND] > 0:
             lasts[last >> np.uint64(6)] |= _ONE << (last & np.uint64(63))
-    return np.int64(filled)
 
 
-@kernel(ROOM(types.int64, types.int64, types.int64))
-def make_room(shortest: int, longest: int, width: int) -> Room:
-    """Arrays to work in, for `sum_new_words` of a model with n-grams of these lengths and rows of `width`.
+@kernel(ROOM(types.int64, types.int64, types.int64, READ_UINT64))
+def make_room(shortest: int, longest: int, width: int, kept: UInt64) -> Room:
+    """Arrays to work in, for `sum_new_words` of a model with n-grams of these lengths, this width, and these buckets.
 
-    The facts int32[GROUP + 1, 4] and the sums float32[GROUP, width] of new words, and others.
+    The facts int32[GROUP + 1, 5] and the sums float32[GROUP, width] of new words, and others.
     """
-    lengths = max(min(longest, _MARKED_BYTES) - max(shortest, 1) + 1, 0)
+    lengths = max(min(longest, _LONGEST) - max(shortest, 1) + 1, 0)
     return (
         np.zeros((GROUP + 1, FACT_COLUMNS), np.int32),
         np.zeros((GROUP, width), np.float32),
-        np.zeros(_BLOCK + 2 * _MARKED_BYTES, np.uint8),
+        np.zeros(_BLOCK + 2 * _LONGEST, np.uint32),
         np.zeros(_BLOCK, np.uint32),
         np.zeros((lengths, _BLOCK), np.int32),
         np.zeros(_BLOCK // 64 + 1, np.uint64),
-        np.zeros((lengths + 1, _BLOCK // 64 + 1), np.uint64),
-        np.zeros(_BLOCK * lengths + 1, np.int32),
+        np.zeros((lengths, _BLOCK // 64), np.uint64),
+        np.zeros(_BLOCK * lengths, np.int32),
+        np.zeros(_BLOCK * lengths, np.int32),
+        fold(kept),
     )
 
 
@@ -218,10 +282,11 @@ def make_room(shortest: int, longest: int, width: int) -> Room:
         READ_UINT64,
         READ_INT32,
         READ_MATRIX,
-        types.float32[::1],
+        MATRIX,
+        types.uint64,
     )
 )
-def _add_long_word(
+def _add_alone(
     data: Bytes,
     start: np.uint64,
     end: np.uint64,
@@ -229,22 +294,27 @@ def _add_long_word(
     kept: UInt64,
     before: Int32,
     matrix: Float32,
-    total: Float32,
+    sums: Float32,
+    number: np.uint64,
 ) -> np.int64:
-    """Add the rows of a long word's n-grams; their number. Time and memory grow with its bytes."""
+    """Add the rows of the n-grams of a word without a place; their number. Time and memory grow with its bytes."""
     size = np.int64(end - start) + 2
     shortest, longest = max(settings[SHORTEST], 1), min(settings[LONGEST], size)
     if longest < shortest:
         return np.int64(0)
     text = np.empty(size, np.uint8)
-    _copy_marked(data, start, end, text, np.uint64(0))
-    found = np.empty(size * longest + 1, np.int32)
-    count = select_from_word(text, shortest, longest, settings[BUCKETS], kept, found, 0)
-    for at in range(count):
-        row = np.uint64(settings[WORDS] + rank(np.int64(found[at]), kept, before))
-        for column in range(matrix.shape[1]):
-            total[column] += matrix[row, column]
-    return np.int64(count)
+    text[0], text[size - 1] = _LESS_THAN, _GREATER_THAN
+    text[1 : size - 1] = data[np.int64(start) : np.int64(end)]
+    found = np.empty(size + 1, np.int32)
+    total = np.int64(0)
+    # One length after another, as in a block: where a word stands must not change its sum.
+    for length in range(shortest, longest + 1):
+        count = select_from_word(text, length, length, settings[BUCKETS], kept, found, 0)
+        for at in range(count):
+            row = settings[WORDS] + rank(np.int64(found[np.uint64(at)]), kept, before)
+            add_row(sums, number, matrix, np.uint64(row))
+        total += count
+    return total
 
 
 @kernel(
@@ -282,50 +352,34 @@ def sum_new_words(
     `group` uint64[GROUP, 8] has the words (columns above), of which `new` int32[GROUP] are new; `index` is
     `index_names`'s; ``facts[k, ROWS]`` becomes the number of rows of the k-th new word, and ``sums[k]`` their sum.
     """
-    facts, sums, text, states, buckets, lasts, marks, found = room
-    words = settings[WORDS]
-    shortest, longest = max(settings[SHORTEST], 1), min(settings[LONGEST], _MARKED_BYTES)
-    filled = _fill_block(group, new, count, data, words, names, name_offsets, index, text, lasts, facts)
-    if longest >= shortest and filled > 0:
-        size = (filled + 63) & ~63
-        hash_block(text, size, shortest, longest, settings[BUCKETS], states, buckets)
-        mark_kept(buckets, size, shortest, longest, kept, lasts, marks)
+    facts, sums, units, states, buckets, lasts, marks, found, owners, likely = room
+    shortest, longest = max(settings[SHORTEST], 1), min(settings[LONGEST], _LONGEST)
+    plain, filled = _fill_block(group, new, count, data, settings, names, name_offsets, index, units, facts)
+    size = (filled + 63) & ~63
     selected = np.int64(0)
-    for number in range(count):
+    if longest >= shortest and filled > 0:
+        _mark_lasts(size, count, facts, lasts)
+        hash_block(units, size, plain, shortest, longest, settings[BUCKETS], states, buckets)
+        mark_likely(buckets, size, shortest, longest, likely, lasts, marks)
+        selected = select_from_block(buckets, marks, filled, lasts, found, owners)
+        selected = keep_kept(found, owners, selected, kept)
+    for at in range(selected):
+        row = np.uint64(settings[WORDS] + rank(np.int64(found[np.uint64(at)]), kept, before))
+        found[np.uint64(at)] = row
+        prefetch(matrix, row, _NONE)
+    for word in range(count):
+        number = np.uint64(word)
+        for column in range(sums.shape[1]):
+            sums[number, np.uint64(column)] = 0
         entry = np.int64(facts[number, _ENTRY])
-        first = selected
-        if entry != _IS_LABEL and longest >= shortest:
-            word = new[number]
-            start, end = group[word, START], group[word, END]
-            size = np.int64(end - start) + 2
-            if facts[number, _PLACE] >= 0:
-                place = np.int64(facts[number, _PLACE])
-                lengths = longest - shortest + 1
-                selected = select_from_block(buckets, marks, place, place + size, lengths, found, selected)
-            elif size <= _MARKED_BYTES:
-                _copy_marked(data, start, end, text, np.uint64(_BLOCK))
-                selected = select_from_word(
-                    text[_BLOCK : _BLOCK + size], shortest, longest, settings[BUCKETS], kept, found, selected
-                )
-        for at in range(first, selected):
-            found[at] = words + rank(np.int64(found[at]), kept, before)
-            prefetch(matrix, np.uint64(found[at]), np.uint64(0))
-        facts[number, _FIRST] = first
-        facts[number, ROWS] = selected - first
-    width = matrix.shape[1]
-    for number in range(count):
-        entry = np.int64(facts[number, _ENTRY])
-        for column in range(width):
-            sums[number, column] = matrix[entry, column] if entry >= 0 else np.float32(0)
-        first = np.int64(facts[number, _FIRST])
-        for at in range(first, first + facts[number, ROWS]):
-            row = np.uint64(found[at])
-            for column in range(width):
-                sums[number, column] += matrix[row, column]
+        facts[number, ROWS] = 0
         if entry >= 0:
-            facts[number, ROWS] += 1
-        word = new[number]
-        if entry != _IS_LABEL and group[word, END] - group[word, START] > np.uint64(KEY_BYTES):
-            facts[number, ROWS] += _add_long_word(
-                data, group[word, START], group[word, END], settings, kept, before, matrix, sums[number]
-            )
+            add_row(sums, number, matrix, np.uint64(entry))
+            facts[number, ROWS] = 1
+        if facts[number, _PLACE] < 0 and entry != _IS_LABEL:
+            start, end = group[new[number], START], group[new[number], END]
+            facts[number, ROWS] += _add_alone(data, start, end, settings, kept, before, matrix, sums, number)
+    for at in range(selected):
+        number = np.uint64(facts[owners[np.uint64(at)], _OWNER])
+        facts[number, ROWS] += 1
+        add_row(sums, number, matrix, np.uint64(found[np.uint64(at)]))

@@ -1,4 +1,4 @@
-"""Keys of words: a word's bytes themselves, up to 32, as four numbers, found eight bytes at a time.
+"""Keys of words: a word's bytes themselves, up to 32, as four numbers.
 
 Words are parted as fastText parts them (`corpusforge.kernels.word_table.is_space`). No word holds a NUL, so bytes
 filled up with zeros tell words apart, and a key of zeros stands for none.
@@ -11,18 +11,13 @@ import numpy.typing as npt
 
 from corpusforge.kernels.array_types import READ_UINT8
 from corpusforge.kernels.loading import kernel, types
-from corpusforge.kernels.word_table import is_space
 
 Bytes = npt.NDArray[np.uint8]
 
 KEY_BYTES = 32
 """Longest word that a key holds whole."""
 
-_ONE = np.uint64(1)
 _EIGHT = np.uint64(8)
-_ONES = np.uint64(0x0101010101010101)
-_HIGH_BITS = _ONES << np.uint64(7)
-_BEHIND_SPACE = _ONES * np.uint64(0x21)
 _HALF = np.uint64(32)
 # The multipliers of xxHash64 and MurmurHash3: odd, with bits all over.
 _FACTORS = (0x9E3779B185EBCA87, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9, 0x85EBCA77C2B2AE63)
@@ -48,33 +43,6 @@ def _eight_bytes(data: Bytes, at: np.uint64, end: np.uint64) -> np.uint64:
     for place in range(end - at):
         value |= np.uint64(data[at + np.uint64(place)]) << np.uint64(8 * place)
     return value
-
-
-@kernel(types.UniTuple(types.uint64, 2)(READ_UINT8, types.uint64, types.uint64))
-def word_part(data: Bytes, at: np.uint64, end: np.uint64) -> tuple[np.uint64, np.uint64]:
-    """The bytes before the first one that parts words, of the up to eight from `at` on, and their number.
-
-    Bytes behind are zero. One subtraction marks the bytes below 0x21, and sometimes a 0x21 behind one; each
-    marked one is looked at.
-    """
-    block = _eight_bytes(data, at, end)
-    marks = (block - _BEHIND_SPACE) & ~block & _HIGH_BITS
-    while marks:
-        first = marks & (~marks + _ONE)
-        below = (first >> np.uint64(7)) - _ONE
-        count = ((below & _ONES) * _ONES) >> np.uint64(56)
-        if is_space(np.uint8((block >> (count << np.uint64(3))) & np.uint64(0xFF))):
-            return block & below, count
-        marks ^= first
-    return block, _EIGHT
-
-
-@kernel(types.uint64(READ_UINT8, types.uint64, types.uint64))
-def word_end(data: Bytes, at: np.uint64, end: np.uint64) -> np.uint64:
-    """Place of the first byte from `at` on that parts words, or `end`."""
-    while at < end and not is_space(data[at]):
-        at += _ONE
-    return at
 
 
 @kernel(types.uint64(types.uint64, types.uint64, types.uint64, types.uint64))

@@ -30,7 +30,7 @@ Float32 = npt.NDArray[np.float32]
 END_OF_SENTENCE = b"</s>"
 """The word that fastText puts at the end of every line; it reads nothing behind one."""
 
-CACHE_ROWS = 1 << 17
+CACHE_ROWS = 1 << 18
 """Most rows of the table of word sums."""
 
 CACHE_BYTES = 1 << 25
@@ -51,7 +51,7 @@ class FastTextModel:
         self.labels = file.labels
         dimension = file.matrix.shape[1]
         rows = CACHE_ROWS
-        while rows > 2 and rows * (dimension * 4 + 64) > CACHE_BYTES:
+        while rows > 2 and rows * (-(-dimension // 16) * 64 + 32) > CACHE_BYTES:
             rows //= 2
         self._keys, self._vectors = make_table(rows, dimension)
         self._index = index_names(file.names, file.name_offsets, file.table, len(file.table))

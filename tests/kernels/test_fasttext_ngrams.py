@@ -8,8 +8,11 @@ from hypothesis import strategies as st
 from models.fasttext_twin import fnv
 
 from corpusforge.kernels.fasttext_ngrams import (
+    LIKELY_ITEMS,
+    fold,
     hash_block,
-    mark_kept,
+    keep_kept,
+    mark_likely,
     ones,
     reciprocal,
     select_from_block,
@@ -72,31 +75,51 @@ def test_buckets_of_words(words: list[str], lengths: tuple[int, int], buckets: i
     if is_pruned and buckets < 10**7:
         kept = {bucket for text in marked for bucket in expected(text, 1, longest, buckets, None)[::2]}
     kept_bits = bits(kept, buckets) if kept is not None else np.zeros(0, np.uint64)
-    # The words stand in a block whose size is a multiple of 64 bytes, one behind the other.
-    used = len("".join(marked).encode())
-    size = (used + 63) // 64 * 64
-    joined = np.frombuffer("".join(marked).encode().ljust(size + longest, b"x"), np.uint8).copy()
-    lengths = longest - shortest + 1
-    block = np.zeros((lengths, size), np.int32)
-    hash_block(joined, size, shortest, longest, buckets, np.zeros(size, np.uint32), block)
+    # The characters of words stand in a block whose size is a multiple of 64, one word behind the other.
+    joined = "".join(marked)
+    filled = len(joined)
+    size = (filled + 63) // 64 * 64
+    characters = [int.from_bytes(one.encode(), "little") for one in joined]
+    units = np.array([*characters, *[0x78] * (size + longest - filled)], np.uint32)
+    plain = next((place for place, unit in enumerate(characters) if unit > 0x7F), filled)
+    lengths_of = longest - shortest + 1
+    block = np.zeros((lengths_of, size), np.int32)
+    states = np.zeros(size, np.uint32)
+    hash_block(units, size, plain, shortest, longest, buckets, states, block)
     lasts = np.zeros(size // 64 + 1, np.uint64)
-    for last in np.cumsum([len(text.encode()) for text in marked]) - 1:
+    for last in np.cumsum([len(text) for text in marked]) - 1:
         lasts[last >> 6] |= np.uint64(1 << int(last & 63))
-    marks = np.full((lengths + 1, size // 64 + 1), 7, np.uint64)
-    marks[:, -1] = 0
-    mark_kept(block, size, shortest, longest, kept_bits, lasts, marks)
-    end = 0
+    marks = np.full((lengths_of, size // 64), 7, np.uint64)
+    mark_likely(block, size, shortest, longest, fold(kept_bits), lasts, marks)
+    found, owners = np.zeros((2, lengths_of * size + 1), np.int32)
+    count = select_from_block(block, marks, filled, lasts, found, owners)
+    count = keep_kept(found, owners, count, kept_bits)
+    in_block = list(zip(owners[:count].tolist(), found[:count].tolist()))
+    right = [
+        (number, bucket)
+        for length in range(shortest, longest + 1)
+        for number, text in enumerate(marked)
+        for bucket in expected(text, length, length, buckets, kept)
+    ]
+    assert in_block == right
     for text in marked:
-        begin, end = end, end + len(text.encode())
-        right = expected(text, shortest, longest, buckets, kept)
-        found = np.full((end - begin) * longest + 2, -7, np.int32)
-        count = select_from_word(joined[begin:end], shortest, longest, buckets, kept_bits, found, 1)
-        assert found[1:count].tolist() == right
-        assert found[0] == -7
-        if text.isascii():
-            count = select_from_block(block, marks, begin, end, lengths, found, 1)
-            assert found[1:count].tolist() == right
-            assert found[0] == -7
+        array = np.frombuffer(text.encode(), np.uint8)
+        out = np.full(len(array) * longest + 2, -7, np.int32)
+        count = select_from_word(array, shortest, longest, buckets, kept_bits, out, 1)
+        assert out[1:count].tolist() == expected(text, shortest, longest, buckets, kept)
+        assert out[0] == -7
+
+
+@given(
+    kept=st.sets(st.integers(0, 2_000_000 - 1), max_size=30), others=st.sets(st.integers(0, 2_000_000 - 1))
+)
+@settings(deadline=None)
+def test_a_small_set_misses_none(kept: set[int], others: set[int]) -> None:
+    likely = fold(bits(kept, 2_000_000))
+    for bucket in kept | others:
+        is_likely = int(likely[(bucket >> 6) % LIKELY_ITEMS]) >> (bucket & 63) & 1
+        assert is_likely == any((bucket - one) % (64 * LIKELY_ITEMS) == 0 for one in kept)
+    assert (fold(np.zeros(0, np.uint64)) == ~np.uint64(0)).all()
 
 
 @given(st.integers(0, 2**64 - 1))

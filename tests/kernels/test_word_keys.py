@@ -2,33 +2,11 @@
 
 from __future__ import annotations
 
-import re
-
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from corpusforge.kernels.word_keys import KEY_BYTES, hash_key, key_of, word_end, word_part
-
-text = st.lists(
-    st.one_of(
-        st.sampled_from([b" ", b"!", b"\x01", b"\0", b"\t\r", b"word", b"\xc3\xa9"]), st.binary(max_size=9)
-    )
-).map(b"".join)
-
-
-@given(data=text, start=st.integers(0, 20), size=st.integers(0, 40))
-@settings(deadline=None)
-def test_parts_and_ends(data: bytes, start: int, size: int) -> None:
-    start = min(start, len(data))
-    end = min(start + size, len(data))
-    word = re.split(rb"[ \t\n\v\f\r\0]", data[start:end])[0]
-    array = np.frombuffer(data, np.uint8)
-    part, count = word_part(array, start, end)
-    # What is not there counts as NUL, so a part of eight bytes is whole, and others end.
-    assert count == min(len(word), 8)
-    assert part == int.from_bytes(word[:8], "little")
-    assert word_end(array, start, end) == start + len(word)
+from corpusforge.kernels.word_keys import KEY_BYTES, hash_key, key_of
 
 
 @given(
