@@ -30,10 +30,12 @@ from corpusforge.filters.perplexity import (
     PerplexityBucket,
     PerplexityMeasure,
     PerplexityParameters,
+    _load_files,
 )
+from corpusforge.model_store import language_models
 from corpusforge.models.arpa import read_arpa
 from corpusforge.models.normalization import normalize
-from corpusforge.models.train_lm import train_language_model
+from corpusforge.models.train_lm import as_words, train_language_model
 from corpusforge.operations import Folder
 from corpusforge.step import MICRO, LiveRows, MapStep, RunContext
 from corpusforge.texts import Texts
@@ -251,6 +253,20 @@ def test_kenlm_agrees(models: Path) -> None:
         theirs = measure(models, texts, langs, max_bytes=limit, backend="kenlm")
         assert ours["tokens"] == theirs["tokens"]
         assert ours["log10_perplexity"] == pytest.approx(theirs["log10_perplexity"], abs=100)
+
+
+def test_equals_the_exact_sums_of_kenlms_tokens(models: Path) -> None:
+    # KenLM adds up a sentence in 32 bits, which long texts show; its probability of each token is what counts.
+    pytest.importorskip("kenlm")
+    texts = [text * times for text in TEXTS for times in (1, 50, 2000)]
+    found = measure(models, texts, ["en"] * len(texts), max_bytes=1_000_000)
+    pieces, ngrams = _load_files(language_models(str(models))["en"])
+    for text, score, tokens in zip(texts, found["log10_perplexity"], found["tokens"]):
+        words = pieces.encode(normalize(text, "ccnet"), out_type=str)
+        exact = math.fsum(log10 for log10, _, _ in ngrams.full_scores(as_words(words)))
+        assert tokens == len(words)
+        # Of the 0.0001 that are allowed, one millionth is used.
+        assert abs(score - -exact / (len(words) + 1) * MICRO) <= 1
 
 
 def test_a_file_that_is_no_model(tmp_path: Path) -> None:
