@@ -20,6 +20,7 @@ EXTRAS = {
     "beam": ("apache_beam",),
     "cloud": ("gcsfs", "s3fs"),
     "train": ("torch",),
+    "tensorboard": ("tensorboard",),
 }
 """Extra to the modules that it brings."""
 

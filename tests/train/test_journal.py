@@ -38,7 +38,7 @@ def test_without_tensorboard_the_option_says_what_is_missing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
-    with pytest.raises(UsageError, match="pip install tensorboard"):
+    with pytest.raises(UsageError, match=r"corpusforge\[tensorboard\]"):
         Board(tmp_path, 0)
 
 
