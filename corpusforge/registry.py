@@ -92,7 +92,9 @@ def _load(name: str, built_in: dict[str, str], group: str, kind: str, base: type
     # Looking through all that is installed takes longer than importing a step: built-in names come first.
     known = built_in if name in built_in else {**_external(group), **built_in}
     if name not in known:
-        raise UsageError(f"unknown {kind} {name!r}{nearest(name, known)}; --plugin brings {kind}s of your own")
+        raise UsageError(
+            f"unknown {kind} {name!r}{nearest(name, known)}; --plugin brings {kind}s of your own"
+        )
     module_name, _, class_name = known[name].partition(":")
     found = getattr(importlib.import_module(module_name), class_name)
     if not (isinstance(found, type) and issubclass(found, base)):
