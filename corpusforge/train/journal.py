@@ -80,7 +80,9 @@ class Board:
         try:
             from torch.utils.tensorboard import SummaryWriter
         except ImportError as error:
-            raise UsageError('--tensorboard needs TensorBoard: pip install "corpusforge[tensorboard]"') from error
+            raise UsageError(
+                '--tensorboard needs TensorBoard: pip install "corpusforge[tensorboard]"'
+            ) from error
         self._kind, self._folder = SummaryWriter, str(folder)
         self._writer = SummaryWriter(self._folder, purge_step=step)
 
