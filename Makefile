@@ -91,7 +91,7 @@ lint: $(VENV)/.dev
 quality: $(VENV)/.dev
 	$(BIN)/python benchmarks/extraction.py --rounds 0
 	$(BIN)/python benchmarks/language.py --megabytes 2 --rounds 1
-	$(BIN)/python -m pytest -q tests/filters/test_peers.py
+	$(BIN)/python benchmarks/quality_rules.py
 	$(BIN)/python benchmarks/quality_dedup.py
 	$(BIN)/python benchmarks/quality_pii.py
 
