@@ -188,9 +188,12 @@ def _around(host: bytes, draw: Draw) -> tuple[bytes, bytes]:
     """A stretch of a text, cut in two at a drawn space (or at its end)."""
     place = host.find(b" ", draw.below(len(host) + 1))
     place = len(host) if place < 0 else place
-    before, after = host[max(0, place - AROUND) : place], host[place : place + AROUND]
-    # Without the parts of characters at the ends.
-    return (part.decode("utf-8", "ignore").encode("utf-8") for part in (before, after))  # type: ignore[return-value]
+    return _whole(host[max(0, place - AROUND) : place]), _whole(host[place : place + AROUND])
+
+
+def _whole(text: bytes) -> bytes:
+    """Without the parts of characters at the ends."""
+    return text.decode("utf-8", "ignore").encode("utf-8")
 
 
 def _count_words(text: str) -> int:
