@@ -112,8 +112,9 @@ class ShardBefore:
         earlier = _sidecars(old.plan, old.stage.index - 1)
         changed = next((at for at, item in enumerate(earlier) if item.step not in usable), len(earlier))
         # Edits of what was dropped before them are stored nowhere, so with `evaluate: all` a text depends on verdicts.
+        of_dropped = self._all or bool(getattr(task.stage.body, "measure_all", False))
         self._compared = [
-            item for at, item in enumerate(earlier) if at >= changed or (self._all and item.edits)
+            item for at, item in enumerate(earlier) if at >= changed or (of_dropped and item.edits)
         ]
         same_base = old.plan.documents_stage == task.plan.documents_stage
         self._columns = () if same_base and not self._compared else COMPARED
@@ -226,6 +227,10 @@ class ShardBefore:
                     self._same &= _equal(_output_column(output, name), table.column(name))
             if item.edits:
                 self._same &= _equal_lists(views.to_arrow(output.edits, batch.size), table.column("@edits"))
+                # With `evaluate: all` what was dropped before is edited for the steps of the stage, and not noted.
+                pairs = zip(batch.verdicts, output.verdicts)
+                noted = np.array([verdict is None or own is not None for verdict, own in pairs], bool)
+                self._same &= ~measured | noted
         self._decided(table.column("@verdict"))
 
     def _stored(self, file: pq.ParquetFile, names: list[str]) -> pa.RecordBatch:

@@ -361,6 +361,67 @@ def signals_of(root: Path, step: str, signal: str, shard: int) -> list[Any]:
     return list(pq.read_table(path).column(signal).to_pylist())
 
 
+class CutParameters(StepParameters):
+    word: str = "aa"
+
+
+class Cut(MapStep):
+    """Removes a word and says nothing about it."""
+
+    name = "cut"
+    edits = True
+    Parameters = CutParameters
+
+    def measure(self, rows: LiveRows) -> Measured:
+        word = self.parameters.word.encode()
+        texts = [rows.texts.bytes_of(row) for row in range(len(rows))]
+        found = [(row, match) for row, text in enumerate(texts) for match in re.finditer(word, text)]
+        return Measured(edits=Edits.from_spans([(row, *match.span(), "", "cut") for row, match in found]))
+
+
+class Barrier(Step):
+    """Ends a stage."""
+
+    name = "barrier"
+
+    def compile(self, builder: PlanBuilder) -> None:
+        builder.fold("barrier.documents", Documents())
+
+
+class Plain(Score):
+    """A number that depends on the text."""
+
+    looks_at = ()
+
+
+@pytest.mark.parametrize(
+    ("evaluate", "words", "barrier"),
+    [
+        ("early", ("aa", "aa"), True),
+        ("early", ("never there", "aa"), False),
+        ("all", ("never there", "aa"), False),
+    ],
+)
+def test_the_text_of_what_is_dropped_now_is_another(
+    inputs: dict[str, list[str]], tmp_path: Path, evaluate: str, words: tuple[str, str], barrier: bool
+) -> None:
+    """What is measured though it is dropped has edits in the stage that makes them, and none in those behind it."""
+
+    def recipe(min_score: int, word: str, evaluate: str) -> Recipe:
+        first = Plain(ScoreParameters(min_score=min_score))
+        last = Plain(ScoreParameters(min_score=None), "last")
+        steps = [make_step("extract"), first, Cut(CutParameters(word=word)), *[Barrier()] * barrier, last]
+        return Recipe(steps, {"c4": source_class("c4")()}, Options(name="m", evaluate=evaluate))
+
+    files = {"c4": inputs["c4"]}
+    before, after = recipe(10, words[0], evaluate), recipe(60, words[1], "all")
+    old = run_tasks(tmp_path / "old", before, files)
+    run_tasks(tmp_path / "expected", after, files)
+    run_tasks(tmp_path / "decided", after, files, MeasuredBefore(str(tmp_path / "old"), old))
+    assert written(tmp_path / "decided") == written(tmp_path / "expected")
+    assert counted(tmp_path / "decided")["last"][0] > 0
+
+
 def test_what_is_not_there_is_measured(folder: Path, inputs: dict[str, list[str]], tmp_path: Path) -> None:
     """A run whose files are gone, or were made of other input, gives nothing; the outcome is the same."""
     old, plan = finished(folder, inputs, {}, "early")
