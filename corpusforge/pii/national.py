@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import re
+from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -134,6 +135,8 @@ NAMED = 0.6
 _LOOK = 48
 
 _GROUPS = re.compile(r"(?<![^\W_])[A-Z0-9]{1,12}(?:[ .\-\u00a0/][A-Z0-9]{1,12}){1,8}(?![^\W_])")
+_LONGEST_RUN = 9 * 13 + 1
+"""Characters of a run of groups and one behind it. Without a limit every word would look through the whole window."""
 _WORD = re.compile(r"\w+")
 _GAP = re.compile(r"[ .\-\u00a0/]")
 _SHORTEST, _LONGEST = 8, 16
@@ -175,12 +178,12 @@ class NationalNumbers:
             words += context
             self._made.append((_pattern(context), _asked(recognizer, name)))
         # A window without any of these words is the rule; a set is asked much faster than a pattern of all words.
-        self._words = frozenset(_WORD.search(word.casefold()).group() for word in words)  # type: ignore[union-attr]
+        self._words = frozenset(_WORD.search(_folded(word)).group() for word in words)  # type: ignore[union-attr]
 
     def __call__(self, text: str) -> list[Report]:
         """Named numbers of the window."""
         found: list[Report] = []
-        if self._words.isdisjoint(_WORD.findall(text.casefold())):
+        if self._words.isdisjoint(_WORD.findall(_folded(text))):
             return found
         for context, ask in self._made:
             named = [match.end() for match in context.finditer(text)]
@@ -188,7 +191,8 @@ class NationalNumbers:
                 continue
             whole = []
             for one in ask(text):
-                near = any(0 <= one.start - end <= _LOOK for end in named)
+                before = bisect_right(named, one.start)
+                near = before > 0 and one.start - named[before - 1] <= _LOOK
                 if near and one.score > 0:
                     whole.append((one.start, one.end, VALID if one.score >= VALID else NAMED))
             found += whole or _in_groups(text, named, ask)
@@ -201,7 +205,7 @@ def _in_groups(text: str, named: Sequence[int], ask: Callable[[str], list[Any]])
     """
     found: list[Report] = []
     for end in named:
-        for run in _GROUPS.finditer(text, end):
+        for run in _GROUPS.finditer(text, end, end + _LOOK + _LONGEST_RUN):
             if run.start() - end > _LOOK:
                 break
             report = _joined(run, ask)
@@ -234,6 +238,11 @@ def _pattern(words: Sequence[str]) -> re.Pattern[str]:
     if not words:
         return re.compile(r"(?!)")
     return re.compile(rf"(?<!\w)(?:{'|'.join(re.escape(word) for word in words)})(?!\w)", re.I)
+
+
+def _folded(text: str) -> str:
+    """The text with letters equal that are equal to a pattern that ignores case: all of i, I, \u0130 and \u0131 too."""
+    return text.replace("\u0130", "i").replace("\u0131", "i").casefold()
 
 
 def _asked(recognizer: Any, entity: str) -> Callable[[str], list[Any]]:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import importlib.metadata
 import inspect
 import re
+from collections.abc import Iterator
 
 import pytest
 
@@ -11,6 +12,7 @@ pytest.importorskip("presidio_analyzer")
 from presidio_analyzer import predefined_recognizers
 
 from corpusforge.errors import UsageError
+from corpusforge.pii import national
 from corpusforge.pii.national import NATIONAL_IDS, NOT_OFFERED, OFFERED, NationalNumbers
 from corpusforge.pii.step import Pii, PiiParameters
 from corpusforge.rulesets import thresholds
@@ -43,6 +45,8 @@ def find() -> NationalNumbers:
         ("DNI 12.345.678-Z", "12.345.678-Z"),
         ("NIE: X 1234567 L", "X 1234567 L"),
         ("ID number 800101 5009 087", "800101 5009 087"),
+        ("T.C. KİMLİK NO: 10000000146", "10000000146"),
+        ("T.C. kımlık no: 10000000146", "10000000146"),
         ("PESEL NR 440 514 013 58", None),
         ("DNI 12.345.678-A", None),
         ("order 943 476 5919", None),
@@ -172,6 +176,22 @@ def test_what_is_new_in_presidio_is_judged() -> None:
 
 def test_the_word_must_be_near(find: NationalNumbers) -> None:
     assert find("PESEL " + "and so on " * 10 + "44051401359") == []
+
+
+def test_each_word_looks_a_bounded_way_ahead(find: NationalNumbers, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a window of many words and no number in groups takes time by the square of its length."""
+    looked: list[int] = []
+    groups = national._GROUPS
+
+    class Noted:
+        def finditer(self, text: str, start: int, stop: int = 1 << 60) -> Iterator[re.Match[str]]:
+            looked.append(min(stop, len(text)) - start)
+            return groups.finditer(text, start, stop)
+
+    monkeypatch.setattr(national, "_GROUPS", Noted())
+    assert find("id number x1234567y " * 500) == []
+    assert len(looked) >= 500
+    assert max(looked) < 200
 
 
 def test_only_what_is_asked_for() -> None:
