@@ -104,6 +104,7 @@ def close(
         books.clusters(),
         books.shards(),
         call(books.duplicates.details, layout),
+        books.cutoffs,
     )
     report["personal_data"] = personal_data(layout, plan, recipe.steps, report, call)
     report["similarities"] = similarities(layout, plan, recipe.steps, report)
@@ -134,6 +135,7 @@ class _Books:
         self.counts: dict[str, dict[str, int]] = {}
         self.exchanges: dict[str, dict[str, int]] = {}
         self.statistics: dict[str, Any] = {}
+        self.cutoffs: dict[str, Any] = {}
         self.duplicates = DuplicateBooks(plan)
         for stage in plan.stages:
             for manifest in _manifests(layout, stage):
@@ -155,6 +157,8 @@ class _Books:
             self.outputs.update(value.get("outputs", {}))
             self.written = ledger.add(self.written, value.get("written", {}))
             self.inputs += value.get("inputs", [])
+            if "fitted" in value:
+                self.cutoffs[value["step"]] = value
 
     def ledger(self) -> dict[str, Any]:
         """The ledger with its checks."""

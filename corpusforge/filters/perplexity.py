@@ -1,13 +1,14 @@
 """Perplexity under a language model of reference text, and CCNet's buckets: head, middle, tail.
 
 Source: CCNet (Wenzek et al., LREC 2020, section 3.3, and ``cc_net/perplexity.py``): SentencePiece pieces, a
-5-gram model, perplexity = 10^(-log10 P / (tokens + 1)), cut-offs at percentiles 30 and 60 per language.
+5-gram model, perplexity = 10^(-log10 P / (tokens + 1)), cut-offs at percentiles 30 and 60 per language, here of
+each source.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
@@ -18,11 +19,19 @@ import pyarrow as pa
 from pydantic import Field, model_validator
 
 from corpusforge.errors import MissingExtraError, MissingModelError, UsageError
+from corpusforge.filters.cutoffs import (
+    CutoffFolder,
+    CutoffsBy,
+    Pairs,
+    digest,
+    fitted_before,
+    model_hashes,
+    pairs_of,
+)
 from corpusforge.model_store import LanguageModelFiles, language_models, sha256_of
 from corpusforge.models.ngram_model import NgramModel, PieceIds
 from corpusforge.models.normalization import Normalization, cut, cut_ends, normalize
 from corpusforge.models.train_lm import as_words
-from corpusforge.operations import Folder
 from corpusforge.step import (
     MICRO,
     LiveRows,
@@ -40,9 +49,6 @@ if TYPE_CHECKING:
     from corpusforge.plan import PlanBuilder
 
 Int64 = npt.NDArray[np.int64]
-
-BIN_WIDTH = 1000
-"""Width of the fixed bins that cut-offs are fitted on: millionths of log10, 0.23 % of a perplexity."""
 
 Bucket = Literal["head", "middle", "tail", "all"]
 
@@ -63,10 +69,14 @@ class PerplexityParameters(StepParameters):
     normalization: Normalization = "ccnet"
     cutoffs: Literal["fit"] | dict[str, Cutoff] = "fit"
     """Percentiles of this run's documents ("fit"), or language: [head ends, middle ends] as perplexities."""
+    cutoffs_by: CutoffsBy = "source"
+    """What is fitted on: the documents of a language in each `source`, or of a `language` in all sources together."""
+    cutoffs_from: str | None = None
+    """A finished run (folder or URL) whose fitted cut-offs are used in place of fitting; its models must be these."""
     head_percentile: Annotated[int, Field(ge=1, le=99)] = 30
     middle_percentile: Annotated[int, Field(ge=1, le=99)] = 60
     keep: list[Bucket] = Field(default_factory=lambda: list(_KEPT))
-    """Buckets that are kept; `all` is the bucket of documents whose language has no model or no cut-offs."""
+    """Buckets that are kept; `all` is that of documents whose language has no model, or no cut-offs in their source."""
     max_bytes: Annotated[int, Field(ge=1)] = 262_144
     """Bytes of a document, from its start, that are scored."""
     backend: Literal["kernel", "kenlm"] = "kernel"
@@ -79,6 +89,8 @@ class PerplexityParameters(StepParameters):
         for language, (head, middle) in self.cutoffs.items() if isinstance(self.cutoffs, dict) else ():
             if not 0 < head <= middle < math.inf:
                 raise ValueError(f"cut-offs of {language!r} are not two rising perplexities above 0")
+        if self.cutoffs_from is not None and self.cutoffs != "fit":
+            raise ValueError("cutoffs_from names cut-offs that were fitted, and cutoffs gives others")
         return self
 
 
@@ -87,26 +99,30 @@ class Perplexity(Step):
 
     name: ClassVar[str] = "perplexity"
     summary: ClassVar[str] = "perplexity under a reference language model; CCNet's head, middle and tail"
+    version: ClassVar[int] = 2
     Parameters: ClassVar[type[StepParameters]] = PerplexityParameters
 
     def check(self) -> None:
-        """Raise when the folder of models, a language's model asked for, or KenLM where it is needed is missing."""
+        """Raise when the folder of models, a language's model asked for, or KenLM where it is needed is missing.
+
+        And when `cutoffs_from` names no run with cut-offs of this step and these models.
+        """
         _check(self.parameters)
+        if self.parameters.cutoffs_from is not None:
+            _earlier_cutoffs(self.parameters, self.instance)
 
     def fingerprint(self) -> dict[str, str]:
-        """SHA-256 of every model file that can be used."""
-        return _fingerprint(self.parameters)
+        """SHA-256 of every model file that can be used, and of cut-offs of an earlier run."""
+        hashes = _fingerprint(self.parameters)
+        if self.parameters.cutoffs_from is not None:
+            hashes["cutoffs"] = digest(_earlier_cutoffs(self.parameters, self.instance))
+        return hashes
 
     def compile(self, builder: PlanBuilder) -> None:
         """Join the stage that is open with the measure; fitted cut-offs need all of it before the buckets."""
         builder.map(PerplexityMeasure(self.parameters, self.instance))
-        if self.parameters.cutoffs == "fit":
-            folder = CutoffFolder(
-                f"{self.instance}.log10_perplexity",
-                self.parameters.head_percentile,
-                self.parameters.middle_percentile,
-            )
-            builder.fold(f"{self.instance}.cutoffs", folder)
+        if self.parameters.cutoffs == "fit" and self.parameters.cutoffs_from is None:
+            builder.fold(f"{self.instance}.cutoffs", CutoffFolder(self.instance, self.parameters))
         builder.map(PerplexityBucket(self.parameters, f"{self.instance}_bucket", self.instance))
 
 
@@ -120,7 +136,14 @@ class PerplexityMeasure(MapStep):
         Signal("log10_perplexity", MICRO, description="log10 of perplexity per token and sentence end"),
         Signal("tokens", 1, description="SentencePiece pieces that were scored"),
     )
-    deciding: ClassVar[Sequence[str]] = ("keep", "cutoffs", "head_percentile", "middle_percentile")
+    deciding: ClassVar[Sequence[str]] = (
+        "keep",
+        "cutoffs",
+        "cutoffs_by",
+        "cutoffs_from",
+        "head_percentile",
+        "middle_percentile",
+    )
 
     def check(self) -> None:
         """Raise as `Perplexity.check`."""
@@ -184,7 +207,7 @@ def _score_with_kenlm(
 
 
 class PerplexityBucket(MapStep):
-    """The bucket of each document, from the signal of the measure and the cut-offs of its language."""
+    """The bucket of each document, from the signal of the measure and the cut-offs of its source and language."""
 
     name: ClassVar[str] = "perplexity_bucket"
     reads: ClassVar[str] = "none"
@@ -202,77 +225,37 @@ class PerplexityBucket(MapStep):
     ) -> None:
         super().__init__(parameters, instance)
         self.measure_instance = measure
-        self._cutoffs: dict[str, tuple[int, int]] = {}
+        self._cutoffs: Pairs = {}
 
     def open(self, context: RunContext) -> None:
-        """Take the cut-offs from the parameters, or the fitted ones from the run."""
+        """Take the cut-offs from the parameters, or the fitted ones from this run or an earlier one."""
         given = self.parameters.cutoffs
-        if given == "fit":
-            fitted = context.values[f"{self.measure_instance}.cutoffs"]
-            pairs = {name: (value["head_below"], value["middle_below"]) for name, value in fitted.items()}
-        else:
-            pairs = {
-                name: (_fixed_log10(head), _fixed_log10(middle)) for name, (head, middle) in given.items()
+        if given != "fit":
+            self._cutoffs = {
+                (None, name): (_fixed_log10(head), _fixed_log10(middle))
+                for name, (head, middle) in given.items()
             }
-        self._cutoffs = pairs
+        elif self.parameters.cutoffs_from is not None:
+            self._cutoffs = pairs_of(_earlier_cutoffs(self.parameters, self.measure_instance))
+        else:
+            self._cutoffs = pairs_of(context.values[f"{self.measure_instance}.cutoffs"]["fitted"])
 
     def measure(self, rows: LiveRows) -> Measured:
         """Compare the fixed-point signal with the fixed-point cut-offs."""
         scores = rows.signal(f"{self.measure_instance}.log10_perplexity").to_pylist()
         languages = rows.column("lang").to_pylist()
-        buckets = [self._bucket(score, language) for score, language in zip(scores, languages)]
+        sources = rows.column("source").to_pylist()
+        buckets = [self._bucket(*document) for document in zip(scores, sources, languages)]
         return Measured(signals={"bucket": pa.array(buckets, pa.string())})
 
-    def _bucket(self, score: int | None, language: str | None) -> str:
-        if score is None or language is None or language not in self._cutoffs:
+    def _bucket(self, score: int | None, source: str, language: str | None) -> str:
+        if score is None or language is None:
             return "all"
-        head, middle = self._cutoffs[language]
+        found = self._cutoffs.get((source, language)) or self._cutoffs.get((None, language))
+        if found is None:
+            return "all"
+        head, middle = found
         return "head" if score < head else "middle" if score < middle else "tail"
-
-
-class CutoffFolder(Folder):
-    """Count log10 perplexities per language in fixed bins, and read percentiles off the counts.
-
-    The counts are integers, so any order of merging gives the same cut-offs: the upper edges of the bins in
-    which the percentiles fall.
-    """
-
-    def __init__(self, signal: str, head_percentile: int, middle_percentile: int) -> None:
-        self.signal = signal
-        self.head_percentile = head_percentile
-        self.middle_percentile = middle_percentile
-
-    def partial(self, rows: LiveRows) -> Mapping[str, int]:
-        """Counts by ``language:bin``; documents without a perplexity are left out."""
-        counts: dict[str, int] = {}
-        for score, language in zip(rows.signal(self.signal).to_pylist(), rows.column("lang").to_pylist()):
-            if score is not None and language is not None:
-                key = f"{language}:{score // BIN_WIDTH}"
-                counts[key] = counts.get(key, 0) + 1
-        return counts
-
-    def finish(self, totals: Mapping[str, int]) -> Any:
-        """Make {language: {"head_below", "middle_below" (millionths of log10), "documents"}}."""
-        bins: dict[str, dict[int, int]] = {}
-        for key, count in totals.items():
-            language, _, number = key.rpartition(":")
-            bins.setdefault(language, {})[int(number)] = count
-        return {
-            language: {
-                "head_below": _percentile(counts, self.head_percentile),
-                "middle_below": _percentile(counts, self.middle_percentile),
-                "documents": sum(counts.values()),
-            }
-            for language, counts in sorted(bins.items())
-        }
-
-
-def _percentile(counts: Mapping[int, int], percentile: int) -> int:
-    """Upper edge, in millionths, of the first bin up to which at least `percentile` % of documents lie."""
-    numbers = sorted(counts)
-    reached = np.cumsum([counts[number] for number in numbers], dtype=np.int64)
-    index = int(np.searchsorted(reached * 100, percentile * int(reached[-1])))
-    return (numbers[index] + 1) * BIN_WIDTH
 
 
 def _fixed_log10(perplexity: float) -> int:
@@ -294,11 +277,14 @@ def _chosen(parameters: Any) -> dict[str, LanguageModelFiles]:
 
 
 def _fingerprint(parameters: Any) -> dict[str, str]:
-    return {
-        path.name: sha256_of(path)
-        for files in _chosen(parameters).values()
-        for path in (files.pieces, files.ngrams)
-    }
+    hashes: dict[str, str] = {}
+    for files in _chosen(parameters).values():
+        hashes.update(model_hashes(files))
+    return hashes
+
+
+def _earlier_cutoffs(parameters: Any, instance: str) -> Any:
+    return fitted_before(parameters.cutoffs_from, instance, parameters, _chosen(parameters))
 
 
 def _needs_kenlm(parameters: Any, files: LanguageModelFiles) -> bool:

@@ -29,6 +29,7 @@ def build_report(
     clusters: Mapping[str, Mapping[str, int]] | None = None,
     tokens: Json | None = None,
     duplicates: Mapping[str, Json] | None = None,
+    cutoffs: Mapping[str, Json] | None = None,
 ) -> Report:
     """Build the report of a run.
 
@@ -36,7 +37,8 @@ def build_report(
     ledger.json, `statistics` one merged `StepStatistics` value per step in any order. `clusters` maps a
     deduplication step to ``{size: clusters of that size}``; `tokens` says more about the tokens than the
     ledger does (``{"shards": {format: {...}}, "sources": {source: {...}}, ...}``, shown as it stands), `duplicates`
-    more about deduplicating steps (`corpusforge.report.dedup.DuplicateBooks.details`).
+    more about deduplicating steps (`corpusforge.report.dedup.DuplicateBooks.details`), `cutoffs` what a step of
+    perplexity fitted (`corpusforge.filters.cutoffs.CutoffFolder.finish`, shown as it stands).
     """
     by_step = {part["step"]: part for part in statistics if part}
     steps = [_step(entry, by_step.get(entry["step"], {})) for entry in ledger.get("steps", [])]
@@ -54,6 +56,8 @@ def build_report(
         "clusters": _clusters(clusters or {}),
         "exchanges": list(ledger.get("exchanges", [])),
     }
+    if cutoffs:
+        report["cutoffs"] = dict(sorted(cutoffs.items()))
     report["deduplication"] = deduplication(report, duplicates or {})
     report["summary"] = _summary(report)
     _estimate_tokens(report)

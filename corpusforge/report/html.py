@@ -12,6 +12,7 @@ import jinja2
 from markupsafe import Markup
 
 from corpusforge.report import charts, dedup_tables, numbers, thresholds
+from corpusforge.report.fitted import cutoff_tables
 from corpusforge.report.intervals import MILLION
 from corpusforge.report.numbers import percent
 from corpusforge.statistics.examples import visible
@@ -53,6 +54,7 @@ def render(report: Json, timings: Json | None = None, environment: Json | None =
         steps=[_step(number, step) for number, step in enumerate(report["steps"], 1)],
         shares=_shares(report),
         deduplication={name: _duplicates(entry) for name, entry in report.get("deduplication", {}).items()},
+        fitted=list(cutoff_tables(report)),
         redacted=[step for step in report["steps"] if step["inserted"]],
         timings=timings or {},
         environment=list(_flatten(environment or {})),

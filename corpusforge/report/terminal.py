@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from corpusforge.report import dedup_tables, numbers
+from corpusforge.report.fitted import cutoff_tables
 from corpusforge.report.intervals import MILLION
 from corpusforge.report.numbers import percent
 from corpusforge.statistics.examples import visible
@@ -75,6 +76,7 @@ def print_report(report: Json, console: Console, timings: Json | None = None) ->
     _print_rules(report, console)
     for key, none in (("languages", "not known"), ("domains", "no URL")):
         _print_shares(report[key], key.capitalize(), none, console)
+    _print_cutoffs(report, console)
     _print_clusters(report, console)
     _print_duplicates(report, console)
     _print_personal_data(report, console)
@@ -141,6 +143,15 @@ def _print_shares(shares: Json, title: str, none: str, console: Console) -> None
         if kept or dropped:
             table.add_row(plain(name, "dim"), numbers.integer(kept), numbers.integer(dropped))
     if table.row_count:
+        console.print(table)
+
+
+def _print_cutoffs(report: Json, console: Console) -> None:
+    """Print the cut-offs that steps of perplexity fitted, by source and language."""
+    for words in cutoff_tables(report):
+        table = _table(visible(words.title), *words.head)
+        for row in words.rows[:ROWS_SHOWN]:
+            table.add_row(*(plain(cell) for cell in row))
         console.print(table)
 
 

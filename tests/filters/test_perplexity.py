@@ -7,7 +7,6 @@ import json
 import math
 import pickle
 import sys
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,14 +17,10 @@ import pytest
 import sentencepiece
 import yaml
 import zstandard
-from hypothesis import given
-from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from corpusforge.errors import MissingExtraError, MissingModelError
 from corpusforge.filters.perplexity import (
-    BIN_WIDTH,
-    CutoffFolder,
     Perplexity,
     PerplexityBucket,
     PerplexityMeasure,
@@ -111,7 +106,7 @@ def bucket(
     step.open(RunContext(values=values))
     rows = LiveRows(
         Texts.from_strings([""] * len(scores)),
-        {"lang": pa.array(langs, pa.string())},
+        {"lang": pa.array(langs, pa.string()), "source": pa.array(["web"] * len(langs))},
         {SIGNAL: pa.array(scores, pa.int64())},
     )
     return step.measure(rows).signals["bucket"].to_pylist()
@@ -134,58 +129,19 @@ def test_buckets_by_given_cutoffs() -> None:
 
 
 def test_buckets_by_fitted_cutoffs() -> None:
-    fitted = {"en": {"head_below": 5, "middle_below": 7, "documents": 3}}
-    found = bucket(
-        PerplexityParameters(), [4, 5, 7, 1], ["en", "en", "en", "fr"], **{"perplexity.cutoffs": fitted}
-    )
-    assert found == ["head", "middle", "tail", "all"]
-
-
-def rows_of(scores: list[int | None], langs: list[str | None]) -> LiveRows:
-    return LiveRows(
-        Texts.from_strings([""] * len(scores)),
-        {"lang": pa.array(langs, pa.string())},
-        {SIGNAL: pa.array(scores, pa.int64())},
-    )
-
-
-scored = st.lists(
-    st.tuples(st.one_of(st.none(), st.integers(0, 8 * MICRO)), st.sampled_from(["en", "de", None])),
-    max_size=40,
-)
-
-
-@given(scored, st.integers(0, 40), st.integers(1, 99), st.integers(1, 99))
-def test_cutoffs_are_percentiles_however_they_are_merged(
-    documents: list[tuple[int | None, str | None]], split: int, first: int, second: int
-) -> None:
-    head, middle = sorted((first, second))
-    folder = CutoffFolder(SIGNAL, head, middle)
-    totals: Counter[str] = Counter()
-    for part in (documents[split:], documents[:split]):
-        totals.update(folder.partial(rows_of([d[0] for d in part], [d[1] for d in part])))
-    found = folder.finish(totals)
-    by_language: dict[str, list[int]] = {}
-    for score, language in documents:
-        if score is not None and language is not None:
-            by_language.setdefault(language, []).append(score)
-    assert set(found) == set(by_language)
-    for language, scores in by_language.items():
-        assert found[language]["documents"] == len(scores)
-        for name, percentile in (("head_below", head), ("middle_below", middle)):
-            edge = found[language][name]
-            assert edge % BIN_WIDTH == 0
-            assert sum(score < edge for score in scores) * 100 >= percentile * len(scores)
-            assert sum(score < edge - BIN_WIDTH for score in scores) * 100 < percentile * len(scores)
-
-
-def test_partial_counts_bins() -> None:
-    folder = CutoffFolder(SIGNAL, 30, 60)
-    rows = rows_of([999, 1000, 1999, None, 5, 7], ["en", "en", "en", "en", "zh-x", None])
-    assert folder.partial(rows) == {"en:0": 1, "en:1": 2, "zh-x:0": 1}
-    assert folder.finish({"en:0": 1, "en:1": 2}) == {
-        "en": {"head_below": 1000, "middle_below": 2000, "documents": 3}
-    }
+    for source in ("web", None):
+        rows = [
+            {"source": source, "language": "en", "head_below": 5, "middle_below": 7},
+            {"source": "books", "language": "en", "head_below": 1, "middle_below": 2},
+            {"source": "books", "language": "fr", "head_below": 1, "middle_below": 2},
+        ]
+        found = bucket(
+            PerplexityParameters(),
+            [4, 5, 7, 1],
+            ["en", "en", "en", "fr"],
+            **{"perplexity.cutoffs": {"fitted": rows}},
+        )
+        assert found == ["head", "middle", "tail", "all"]
 
 
 class Builder:
@@ -284,6 +240,8 @@ def test_a_file_that_is_no_model(tmp_path: Path) -> None:
         {"cutoffs": {"en": [0, 3]}},
         {"cutoffs": {"en": [math.nan, 3]}},
         {"cutoffs": "guess"},
+        {"cutoffs": {"en": [3, 5]}, "cutoffs_from": "run"},
+        {"cutoffs_by": "run"},
         {"head_percentile": 70},
         {"keep": ["best"]},
         {"max_bytes": 0},
