@@ -82,10 +82,20 @@ class Emitter(ABC):
         return None
 
 
+LOST = "lost"
+"""Name under which a reducer tells of parts that documents lose: `address`, and of the document that has them too,
+`survivor`, int64 each. For the report only: nothing of it is stored."""
+
+COMPARED = "compared"
+"""Name under which it tells of all parts of the documents, where it is given them all: `address` int64."""
+
+
 class Reducer(ABC):
     """The reduce side: a sorted stream of one partition's rows to rows of other exchanges."""
 
     outputs: Sequence[ExchangeSpec] = ()
+    parts: str = "parts"
+    """What the report calls the parts of documents that it tells of under `LOST`."""
 
     def open(self, context: RunContext) -> None:  # noqa: B027
         """Prepare once per task."""
@@ -94,7 +104,8 @@ class Reducer(ABC):
     def reduce(self, batches: Iterator[pa.RecordBatch]) -> Iterator[tuple[str, pa.RecordBatch]]:
         """Consume batches sorted by the input's `order` (a group may span batches); yield (output name, rows).
 
-        Constant memory per key. A name outside `outputs` is an error, except "table", which is kept.
+        Constant memory per key. A name outside `outputs` is an error, except "table", which is kept, and
+        `LOST` and `COMPARED`, which are counted (`corpusforge.statistics.shared_parts`).
         """
 
     def statistics(self) -> Mapping[str, int]:

@@ -9,11 +9,15 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from corpusforge.operations import COMPARED, LOST
 from corpusforge.step import LiveRows
 
 Int64 = npt.NDArray[np.int64]
 Bool = npt.NDArray[np.bool_]
 Columns = dict[str, npt.NDArray[Any]]
+
+_LOST_SCHEMA = pa.schema([pa.field("address", pa.int64()), pa.field("survivor", pa.int64())])
+_COMPARED_SCHEMA = pa.schema([pa.field("address", pa.int64())])
 
 
 def columns_of(batch: pa.RecordBatch, names: Sequence[str] | None = None) -> Columns:
@@ -41,6 +45,17 @@ def batch_of(schema: pa.Schema, columns: Columns, keep: npt.NDArray[Any] | None 
         [pa.array(np.ascontiguousarray(array), field.type) for array, field in zip(arrays, schema)],
         schema=schema,
     )
+
+
+def lost_parts(columns: Columns, heads: Columns, lost: Bool) -> tuple[str, pa.RecordBatch]:
+    """Tell the report who has what documents lose: `address` of both columns, and which rows are lost, [n] each."""
+    values = {"address": columns["address"], "survivor": heads["address"]}
+    return LOST, batch_of(_LOST_SCHEMA, values, lost)
+
+
+def compared_parts(columns: Columns) -> tuple[str, pa.RecordBatch]:
+    """Tell the report that these are parts of the documents at `address`, lost or not."""
+    return COMPARED, batch_of(_COMPARED_SCHEMA, columns)
 
 
 class GroupHeads:

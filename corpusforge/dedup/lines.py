@@ -20,7 +20,15 @@ import numpy.typing as npt
 import pyarrow as pa
 from pydantic import Field
 
-from corpusforge.dedup.groups import Columns, GroupHeads, batch_of, columns_of, joined_columns
+from corpusforge.dedup.groups import (
+    Columns,
+    GroupHeads,
+    batch_of,
+    columns_of,
+    compared_parts,
+    joined_columns,
+    lost_parts,
+)
 from corpusforge.dedup.keepers import FirstOfKey
 from corpusforge.dedup.normalize import Normalization
 from corpusforge.dedup.priority import PRIORITY, PRIORITY_FIELDS, priority_columns
@@ -128,22 +136,25 @@ class UnitEmitter(SampledEmitter):
 class OwnerReducer(Reducer):
     """Tells every document but the owner that a unit is owned elsewhere. Memory per unit: its key."""
 
-    def __init__(self, output: ExchangeSpec) -> None:
+    def __init__(self, output: ExchangeSpec, parts: str = "lines") -> None:
         self.outputs = (output,)
+        self.parts = parts
         self._distinct = 0
         self._owned_elsewhere = 0
 
     def reduce(self, batches: Iterator[pa.RecordBatch]) -> Iterator[tuple[str, pa.RecordBatch]]:
-        """Yield (address, key) of the units to remove."""
+        """Yield (address, key) of the units to remove, and for the report what there is and who owns what goes."""
         self._distinct = self._owned_elsewhere = 0
-        groups = GroupHeads(("key", "key_low"), ())
+        groups = GroupHeads(("key", "key_low"), ("address",))
         for batch in batches:
             columns = columns_of(batch, OWNED_SCHEMA.names)
-            opens, _ = groups.heads(columns)
+            opens, heads = groups.heads(columns)
             self._distinct += int(opens.sum())
             self._owned_elsewhere += int((~opens).sum())
             if not opens.all():
                 yield self.outputs[0].name, batch_of(OWNED_SCHEMA, columns, ~opens)
+                yield lost_parts(columns, heads, ~opens)
+            yield compared_parts(columns)
 
     def statistics(self) -> dict[str, int]:
         """Count distinct units, and pairs of a document and a unit that it loses."""
@@ -190,7 +201,9 @@ class LineDedup(MapStep):
             owned, OWNED_SCHEMA, tuple(OWNED_SCHEMA.names), partition_by="shard", bytes_per_row=24
         )
         builder.exchange(UnitEmitter(self.parameters, keys))
-        builder.reduce(keys, OwnerReducer(spec), FirstOfKey(("key", "key_low"), ("key", "key_low", "p0")))
+        unit, span = f"{self.parameters.unit}s", self.parameters.span
+        reducer = OwnerReducer(spec, unit if span == 1 else f"runs of {span} {unit}")
+        builder.reduce(keys, reducer, FirstOfKey(("key", "key_low"), ("key", "key_low", "p0")))
         builder.join(owned)
         builder.map(self)
 

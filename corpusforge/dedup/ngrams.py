@@ -26,7 +26,15 @@ import numpy.typing as npt
 import pyarrow as pa
 from pydantic import Field
 
-from corpusforge.dedup.groups import Columns, GroupHeads, batch_of, columns_of, joined_columns
+from corpusforge.dedup.groups import (
+    Columns,
+    GroupHeads,
+    batch_of,
+    columns_of,
+    compared_parts,
+    joined_columns,
+    lost_parts,
+)
 from corpusforge.dedup.keepers import FirstOfKey
 from corpusforge.dedup.priority import PRIORITY, PRIORITY_FIELDS, priority_columns
 from corpusforge.dedup.sampling import SampledEmitter
@@ -117,22 +125,26 @@ class NgramEmitter(SampledEmitter):
 class SeenReducer(Reducer):
     """Tells every document but the preferred one that it shares an n-gram. Memory per n-gram: its key."""
 
+    parts = "n-grams"
+
     def __init__(self, output: ExchangeSpec) -> None:
         self.outputs = (output,)
         self._distinct = 0
         self._seen = 0
 
     def reduce(self, batches: Iterator[pa.RecordBatch]) -> Iterator[tuple[str, pa.RecordBatch]]:
-        """Yield (address, key) of the n-grams that stand in a preferred document."""
+        """Yield (address, key) of the n-grams that stand in a preferred document; for the report, who has which."""
         self._distinct = self._seen = 0
-        groups = GroupHeads(("key",), ())
+        groups = GroupHeads(("key",), ("address",))
         for batch in batches:
             columns = columns_of(batch, SEEN_SCHEMA.names)
-            opens, _ = groups.heads(columns)
+            opens, heads = groups.heads(columns)
             self._distinct += int(opens.sum())
             self._seen += int((~opens).sum())
             if not opens.all():
                 yield self.outputs[0].name, batch_of(SEEN_SCHEMA, columns, ~opens)
+                yield lost_parts(columns, heads, ~opens)
+            yield compared_parts(columns)
 
     def statistics(self) -> dict[str, int]:
         """Count distinct n-grams, and pairs of a document and an n-gram of a preferred one."""

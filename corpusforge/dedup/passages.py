@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from corpusforge.dedup.groups import Columns, GroupHeads, batch_of, columns_of, joined_columns
+from corpusforge.dedup.groups import Columns, GroupHeads, batch_of, columns_of, joined_columns, lost_parts
 from corpusforge.dedup.priority import PRIORITY, PRIORITY_FIELDS, priority_columns
 from corpusforge.dedup.sampling import SampledEmitter
 from corpusforge.kernels.winnow import window_hashes, window_minima
@@ -224,24 +224,26 @@ def _distinct(high: UInt64, low: UInt64) -> tuple[UInt64, UInt64, Int64]:
 class WindowReducer(Reducer):
     """Tells documents which windows the preferred document of each owns. Memory per window: its key."""
 
-    def __init__(self, output: ExchangeSpec) -> None:
+    def __init__(self, output: ExchangeSpec, parts: str = "windows") -> None:
         self.outputs = (output,)
+        self.parts = parts
         self._windows = 0
         self._owned_elsewhere = 0
 
     def reduce(self, batches: Iterator[pa.RecordBatch]) -> Iterator[tuple[str, pa.RecordBatch]]:
-        """Yield the rows of `OWNED_SCHEMA`."""
+        """Yield the rows of `OWNED_SCHEMA`, and for the report windows owned elsewhere."""
         self._windows = self._owned_elsewhere = 0
-        groups = GroupHeads(("key", "key_low"), ())
+        groups = GroupHeads(("key", "key_low"), ("address",))
         for batch in batches:
             columns = columns_of(batch, ("address", "key", "key_low", "repeats"))
-            opens, _ = groups.heads(columns)
+            opens, heads = groups.heads(columns)
             columns["elsewhere"] = (~opens).astype(np.int64)
             new = columns["address"] >= 0
             self._windows += int(opens.sum())
             self._owned_elsewhere += int((~opens & new).sum())
             told = new & (~opens | (columns["repeats"] == 1))
             yield self.outputs[0].name, batch_of(OWNED_SCHEMA, columns, told)
+            yield lost_parts(columns, heads, ~opens & new)
 
     def statistics(self) -> dict[str, int]:
         """Count distinct windows that were sent, and pairs of a document and a window owned elsewhere."""

@@ -89,7 +89,8 @@ class SubstringDedup(MapStep):
         builder.exchange(WindowEmitter(parameters, name("matched"), name("windows")))
         answers = earlier.answers(asked.name, WindowEmitter(parameters, asked.name, name("windows.earlier")))
         kept = FirstOfKey(("key", "key_low"), ("key", "key_low", "p0"))
-        builder.reduce(name("windows"), WindowReducer(owned_spec(name("owned"))), kept, also=answers)
+        reducer = WindowReducer(owned_spec(name("owned")), f"windows of {parameters.words} words")
+        builder.reduce(name("windows"), reducer, kept, also=answers)
         builder.join(name("owned"))
         builder.map(self)
 

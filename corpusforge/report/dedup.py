@@ -13,6 +13,7 @@ from corpusforge.report.dedup_errors import error_rates
 from corpusforge.report.sampled import batches_at
 from corpusforge.statistics.clusters import EARLIER, labels_of, merge
 from corpusforge.statistics.examples import excerpt, shown_url
+from corpusforge.statistics.shared_parts import merge_parts
 from corpusforge.tasks.context import TaskContext
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ class DuplicateBooks:
         self._plan = plan
         self._dumps = labels_of(plan.shards)["dumps"]
         self._tables: dict[str, list[Json]] = {}
+        self._parts: dict[str, list[Json]] = {}
         self._samples: dict[str, RunSample] = {}
         self._seen: dict[str, dict[str, int]] = {}
         """Documents that each step took in, by dump."""
@@ -43,10 +45,9 @@ class DuplicateBooks:
                 seen = self._seen.setdefault(step, {})
                 seen[dump] = seen.get(dump, 0) + sum(source["documents_in"] for source in sources.values())
         value = manifest["value"] if isinstance(manifest["value"], dict) else {}
-        if "clusters" in value:
-            self._tables.setdefault(stage.steps[0] if stage.steps else stage.name, []).append(
-                value["clusters"]
-            )
+        for told, name in ((self._tables, "clusters"), (self._parts, "parts")):
+            if name in value:
+                told.setdefault(stage.steps[0] if stage.steps else stage.name, []).append(value[name])
         emitter = getattr(stage.body, "emitter", None)
         if "sample" in value and emitter is not None:
             step = emitter.output.name.rpartition(".")[0]
@@ -56,13 +57,14 @@ class DuplicateBooks:
         """What the report says by step, for `deduplication`; reads the few documents that it shows or measures on."""
         rates = error_rates(layout, self._plan, self._samples)
         found: dict[str, dict[str, Any]] = {}
-        for step in sorted({*self._tables, *rates}):
+        for step in sorted({*self._tables, *self._parts, *rates}):
             merged = merge(self._tables.get(step, []))
             found[step] = {
                 "largest": self._described(layout, merged["largest"]),
                 "sources": merged["sources"],
                 "dumps": merged["dumps"],
                 "documents_by_dump": self._seen.get(step, {}),
+                "parts": merge_parts(self._parts.get(step, [])),
                 "errors": rates.get(step),
             }
         return found
@@ -101,7 +103,9 @@ def deduplication(report: Json, details: Mapping[str, Json]) -> dict[str, Any]:
 
     A step has an entry when it moved rows between documents. ``moved`` holds the bytes of its exchanges beside those
     of the text that it took in. ``sources`` and ``dumps`` tell how many documents of one were dropped for a document
-    of the other, and ``of``, how many documents of the first the step saw.
+    of the other, and ``of``, how many documents of the first the step saw. ``parts`` tells the same of lines, n-grams
+    or passages that were found in a document of the other, each counted once for each document that has it; its ``of``
+    is 0 where the step does not compare them all.
     """
     found = {}
     for step in report["steps"]:
@@ -120,15 +124,26 @@ def deduplication(report: Json, details: Mapping[str, Json]) -> dict[str, Any]:
             "largest": list(told.get("largest", [])),
             "sources": _pairs(told.get("sources", []), sources),
             "dumps": _pairs(told.get("dumps", []), told.get("documents_by_dump", {})),
+            "parts": _part_pairs(told.get("parts")),
             "errors": told.get("errors"),
         }
     return found
 
 
-def _pairs(pairs: Sequence[Any], documents: Mapping[str, int]) -> dict[str, Any]:
+def _part_pairs(parts: Json | None) -> dict[str, Any] | None:
+    if parts is None:
+        return None
+    compared = parts["compared"]
+    return {
+        "kind": parts["kind"],
+        **{kind: _pairs(parts[kind], compared[kind], "parts") for kind in ("sources", "dumps")},
+    }
+
+
+def _pairs(pairs: Sequence[Any], whole: Mapping[str, int], counted: str = "documents") -> dict[str, Any]:
     rows = [
-        {"dropped": dropped, "kept": kept, "documents": count, "of": documents.get(dropped, 0)}
+        {"dropped": dropped, "kept": kept, counted: count, "of": whole.get(dropped, 0)}
         for dropped, kept, count in pairs
     ]
     rest = rows[PAIRS_SHOWN:]
-    return {"pairs": rows[:PAIRS_SHOWN], "other": sum(row["documents"] for row in rest)}
+    return {"pairs": rows[:PAIRS_SHOWN], "other": sum(row[counted] for row in rest)}

@@ -35,30 +35,51 @@ def moved(entry: Json) -> str:
 
 
 def pair_tables(entry: Json) -> Iterator[WordTable]:
-    """Documents of one source that were dropped for documents of another; of dumps, where there are several."""
-    for kind, title in (("sources", "Duplicates by source"), ("dumps", "Duplicates by dump")):
-        told = entry[kind]
-        sides = {side for row in told["pairs"] for side in (row["dropped"], row["kept"])}
-        if not told["pairs"] or (kind == "dumps" and len(sides) < 2):
+    """Documents of one source that were dropped for documents of another; of dumps, where there are several.
+
+    The same of lines, n-grams or passages, where the step compares these.
+    """
+    for one, rows in _pair_rows(entry, "documents"):
+        yield WordTable(
+            f"Duplicates by {one}",
+            f"The share is that of the dropped documents in all that the step saw of their {one}.",
+            (f"dropped {one}", "in favour of", "documents", "share"),
+            rows,
+        )
+    # Reports of earlier versions have no such part.
+    parts = entry.get("parts")
+    if parts is None:
+        return
+    kind = parts["kind"]
+    for one, rows in _pair_rows(parts, "parts"):
+        yield WordTable(
+            f"Shared {kind} by {one}",
+            "What stands in a preferred document too, counted once for each document that has it. The share is that in "
+            f"all {kind} of the {one}, where the step compares them all.",
+            (one, "stands in", kind, "share"),
+            rows,
+        )
+
+
+def _pair_rows(told: Json, counted: str) -> Iterator[tuple[str, list[tuple[str, ...]]]]:
+    """Rows of the tables by source and, where there are several, by dump."""
+    for kind in ("sources", "dumps"):
+        pairs, other = told[kind]["pairs"], told[kind]["other"]
+        sides = {side for row in pairs for side in (row["dropped"], row["kept"])}
+        if not pairs or (kind == "dumps" and len(sides) < 2):
             continue
         rows: list[tuple[str, ...]] = [
             (
                 row["dropped"],
                 row["kept"],
-                numbers.integer(row["documents"]),
-                numbers.percent(row["documents"], row["of"]) if row["of"] else "–",
+                numbers.integer(row[counted]),
+                numbers.percent(row[counted], row["of"]) if row["of"] else "–",
             )
-            for row in told["pairs"]
+            for row in pairs
         ]
-        if told["other"]:
-            rows.append(("all other pairs", "", numbers.integer(told["other"]), ""))
-        one = kind.removesuffix("s")
-        yield WordTable(
-            title,
-            f"The share is that of the dropped documents in all that the step saw of their {one}.",
-            (f"dropped {one}", "in favour of", "documents", "share"),
-            rows,
-        )
+        if other:
+            rows.append(("all other pairs", "", numbers.integer(other), ""))
+        yield kind.removesuffix("s"), rows
 
 
 def error_tables(entry: Json) -> Iterator[WordTable]:

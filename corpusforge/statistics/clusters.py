@@ -48,17 +48,47 @@ def labels_of(shards: Sequence[Shard]) -> dict[str, list[str]]:
     return {"sources": [shard.source for shard in shards], "dumps": dumps}
 
 
+class PairCounts:
+    """Counts rows by source, and by dump, of what goes and of what stays in its place."""
+
+    def __init__(self, shards: Sequence[Shard]) -> None:
+        labels = labels_of(shards)
+        # A dump is of one source, so that pairs of dumps are all that has to be counted.
+        self._names, first, codes = np.unique(
+            [*labels["dumps"], EARLIER], return_index=True, return_inverse=True
+        )
+        self._codes = codes.astype(np.int64).reshape(-1)
+        self._sources = [[*labels["sources"], EARLIER][at] for at in first.tolist()]
+        self._pairs: dict[int, int] = {}
+
+    def add(self, survivors: Int64, members: Int64) -> None:
+        """Take rows by their two addresses, int64[n] each; negative ones are of earlier runs."""
+        width = len(self._names)
+        goes, stays = self._codes_of(members), self._codes_of(survivors)
+        for key, count in zip(*_counted(goes * width + stays, width * width)):
+            self._pairs[key] = self._pairs.get(key, 0) + count
+
+    def _codes_of(self, addresses: Int64) -> Int64:
+        # The last label stands for every address that is not of this run.
+        return self._codes[np.maximum(shard_of(addresses), -1)]
+
+    def to_json(self) -> dict[str, Any]:
+        """``{"sources": [[of what goes, of what stays, rows], ...], "dumps": the same}``, most rows first."""
+        found = {}
+        for kind, names in (("sources", self._sources), ("dumps", self._names.tolist())):
+            totals: dict[tuple[str, str], int] = {}
+            for key, count in self._pairs.items():
+                pair = names[key // len(names)], names[key % len(names)]
+                totals[pair] = totals.get(pair, 0) + count
+            found[kind] = _most_first(totals)[:_PAIRS_PER_TASK]
+        return found
+
+
 class ClusterFacts:
     """Largest clusters and pairs of sources and dumps, of one partition's table of decisions."""
 
     def __init__(self, shards: Sequence[Shard]) -> None:
-        self._names: dict[str, list[str]] = {}
-        self._codes: dict[str, Int64] = {}
-        for kind, labels in labels_of(shards).items():
-            names, codes = np.unique([*labels, EARLIER], return_inverse=True)
-            self._names[kind] = names.tolist()
-            self._codes[kind] = codes.astype(np.int64).reshape(-1)
-        self._pairs: dict[str, dict[int, int]] = {kind: {} for kind in self._names}
+        self._pairs = PairCounts(shards)
         self._largest: list[tuple[int, int, list[int]]] = []
         self._open: tuple[int, int, list[int]] | None = None
         """Survivor, members so far, and the first of them."""
@@ -69,7 +99,7 @@ class ClusterFacts:
             return
         survivors = batch.column(SURVIVOR).to_numpy(zero_copy_only=False)
         members = batch.column(MEMBER).to_numpy(zero_copy_only=False)
-        self._count(survivors, members)
+        self._pairs.add(survivors, members)
         starts = np.flatnonzero(np.concatenate([[True], survivors[1:] != survivors[:-1]]))
         sizes = np.diff(np.append(starts, len(survivors)))
         first = 0
@@ -87,19 +117,6 @@ class ClusterFacts:
         self._end(self._open)
         self._open = (int(survivors[-1]), int(sizes[-1]), _shown(members, starts[-1], sizes[-1]))
 
-    def _count(self, survivors: Int64, members: Int64) -> None:
-        for kind, codes in self._codes.items():
-            # The last label stands for every address that is not of this run.
-            sides = [
-                np.where(addresses < 0, len(codes) - 1, shard_of(addresses))
-                for addresses in (members, survivors)
-            ]
-            width = len(self._names[kind])
-            keys, counts = np.unique(codes[sides[0]] * width + codes[sides[1]], return_counts=True)
-            totals = self._pairs[kind]
-            for key, count in zip(keys.tolist(), counts.tolist()):
-                totals[key] = totals.get(key, 0) + count
-
     def _end(self, cluster: tuple[int, int, list[int]] | None) -> None:
         if cluster is not None:
             self._largest = sorted([*self._largest, cluster], key=_order)[:LARGEST]
@@ -112,14 +129,17 @@ class ClusterFacts:
         self._open = None
         if not self._largest:
             return None
-        pairs = {
-            kind: [
-                [names[key // len(names)], names[key % len(names)], count]
-                for key, count in sorted(self._pairs[kind].items(), key=lambda item: (-item[1], item[0]))
-            ][:_PAIRS_PER_TASK]
-            for kind, names in self._names.items()
-        }
-        return {"largest": [list(cluster) for cluster in self._largest], **pairs}
+        return {"largest": [list(cluster) for cluster in self._largest], **self._pairs.to_json()}
+
+
+def _counted(values: Int64, limit: int) -> tuple[list[int], list[int]]:
+    """The distinct values, each from 0 to below `limit`, in order, and how often each stands there."""
+    if limit <= len(values):
+        counts = np.bincount(values)
+        keys = np.flatnonzero(counts)
+        return keys.tolist(), counts[keys].tolist()
+    keys, counts = np.unique(values, return_counts=True)
+    return keys.tolist(), counts.tolist()
 
 
 def _shown(members: Int64, start: int, size: int) -> list[int]:
@@ -133,23 +153,25 @@ def _order(cluster: tuple[int, int, list[int]]) -> tuple[int, int]:
 def merge(parts: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     """Merge what `ClusterFacts.to_json` gave for all partitions of a step; their order does not matter."""
     clusters: dict[int, tuple[int, list[int]]] = {}
-    pairs: dict[str, dict[tuple[str, str], int]] = {"sources": {}, "dumps": {}}
+    parts = list(parts)
     for part in parts:
         for survivor, dropped, shown in part["largest"]:
             # The members of one survivor may stand in two partitions: those decided by the last pass in the first.
             count, before = clusters.get(survivor, (0, []))
             clusters[survivor] = (count + dropped, sorted([*before, *shown])[:MEMBERS])
+    largest = sorted(((survivor, *rest) for survivor, rest in clusters.items()), key=_order)[:LARGEST]
+    return {"largest": [list(cluster) for cluster in largest], **merge_pairs(parts)}
+
+
+def merge_pairs(parts: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """Merge what `PairCounts.to_json` gave for all partitions of a step; their order does not matter."""
+    pairs: dict[str, dict[tuple[str, str], int]] = {"sources": {}, "dumps": {}}
+    for part in parts:
         for kind, totals in pairs.items():
             for dropped, kept, count in part[kind]:
                 totals[dropped, kept] = totals.get((dropped, kept), 0) + count
-    largest = sorted(((survivor, *rest) for survivor, rest in clusters.items()), key=_order)[:LARGEST]
-    return {
-        "largest": [list(cluster) for cluster in largest],
-        **{
-            kind: [
-                [*names, count]
-                for names, count in sorted(totals.items(), key=lambda item: (-item[1], item[0]))
-            ]
-            for kind, totals in pairs.items()
-        },
-    }
+    return {kind: _most_first(totals) for kind, totals in pairs.items()}
+
+
+def _most_first(totals: Mapping[tuple[str, str], int]) -> list[list[Any]]:
+    return [[*names, count] for names, count in sorted(totals.items(), key=lambda item: (-item[1], item[0]))]

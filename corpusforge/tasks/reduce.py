@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import ClassVar
 
-from corpusforge.operations import Keeper, Reducer
+from corpusforge.operations import COMPARED, LOST, Keeper, Reducer
 from corpusforge.statistics.clusters import ClusterFacts
+from corpusforge.statistics.shared_parts import PartFacts
 from corpusforge.table import KeptTable, TableWriter, table_file
 from corpusforge.tasks.body import Body, TaskResult
 from corpusforge.tasks.context import TaskContext
@@ -55,6 +56,7 @@ class ReduceBody(Body):
         builders = {spec.name: task.run_builder(spec) for spec in self.reducer.outputs}
         table: ParquetFileWriter | None = None
         clusters = ClusterFacts(task.plan.shards)
+        parts = PartFacts(task.plan.shards, self.reducer.parts)
         kept: TableWriter | None = None
         batches = task.read_exchange(self.exchange, task.number, self.also, self.tables)
         with ExitStack() as stack:
@@ -64,6 +66,9 @@ class ReduceBody(Body):
                 kept = stack.enter_context(TableWriter(location, spec, self.keeper))
                 batches = kept.through(batches)
             for name, batch in self.reducer.reduce(batches):
+                if name in (LOST, COMPARED):
+                    parts.add(name, batch)
+                    continue
                 if name != TABLE:
                     builders[name].add(batch)
                     continue
@@ -77,7 +82,7 @@ class ReduceBody(Body):
             result.files[table_file(self.exchange)] = kept.facts
         for name, builder in builders.items():
             result.files[f"{name}.runs"] = task.commit_runs(builder)
-        told = clusters.to_json()
-        result.value = None if told is None else {"clusters": told}
+        told = {"clusters": clusters.to_json(), "parts": parts.to_json()}
+        result.value = {name: facts for name, facts in told.items() if facts is not None} or None
         result.counts = {name: int(value) for name, value in self.reducer.statistics().items()}
         return result

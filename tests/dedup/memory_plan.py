@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from corpusforge.document import DOCUMENT_SCHEMA, document_id
-from corpusforge.operations import Emitter, ExchangeSpec, Keeper, Reducer, address_of
+from corpusforge.operations import COMPARED, LOST, Emitter, ExchangeSpec, Keeper, Reducer, address_of
 from corpusforge.step import LiveRows, MapStep, RunContext
 from corpusforge.texts import Texts
 
@@ -63,6 +63,8 @@ class MemoryPlan:
         self.specs: dict[str, ExchangeSpec] = {}
         self.statistics: dict[str, int] = {}
         self.tables: list[dict[str, Any]] = []
+        self.told: dict[str, list[dict[str, Any]]] = {"table": self.tables, LOST: [], COMPARED: []}
+        """What reducers told besides the rows of their exchanges."""
         self._steps: list[MapStep] = []
         self._joins: list[str] = []
 
@@ -100,8 +102,8 @@ class MemoryPlan:
             task = pickle.loads(pickle.dumps(reducer))
             task.open(RunContext())
             for name, batch in task.reduce(self._runs(self.exchanges[exchange][partition])):
-                if name == "table":
-                    self.tables += batch.to_pylist()
+                if name in ("table", LOST, COMPARED):
+                    self.told[name] += batch.to_pylist()
                 else:
                     outputs[name].append(batch)
             for name, count in task.statistics().items():

@@ -145,6 +145,28 @@ def test_page_and_terminal_show_it_and_hostile_texts_stay_text(told: dict[str, A
     assert "\u202e" not in text
 
 
+def test_shared_lines_have_tables_on_the_page_and_in_the_terminal(report: dict[str, Any]) -> None:
+    changed = copy.deepcopy(report)
+    told = details()
+    told["minhash"]["parts"] = {
+        "kind": "lines",
+        "sources": [["web", HOSTILE, 3]],
+        "dumps": [["web 1", "web 2", 3]],
+        "compared": {"sources": {"web": 12}, "dumps": {}},
+    }
+    changed["deduplication"] = deduplication(changed, told)
+    *_, sources, dumps = pair_tables(changed["deduplication"]["minhash"])
+    assert sources.rows == [("web", HOSTILE, "3", "25.0 %")]
+    assert dumps.rows == [("web 1", "web 2", "3", "–")]
+    page = render(changed)
+    stream = io.StringIO()
+    print_report(changed, Console(file=stream, width=200, force_terminal=False, legacy_windows=False))
+    for text in (page, stream.getvalue()):
+        assert "Shared lines by source" in text
+        assert "\u202e" not in text
+    assert "<script>alert" not in page
+
+
 def test_reports_of_earlier_versions_are_shown(report: dict[str, Any]) -> None:
     older = {name: value for name, value in report.items() if name != "deduplication"}
     assert "No step compared documents" in render(older)
