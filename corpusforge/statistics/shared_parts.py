@@ -22,8 +22,8 @@ class PartFacts:
     def __init__(self, shards: Sequence[Shard], kind: str) -> None:
         """`kind` is what the report calls the parts, in the plural."""
         self._kind = kind
-        self._facts = {name: PairCounts(shards) for name in (LOST, COMPARED)}
-        self._any = False
+        self._shards = shards
+        self._facts: dict[str, PairCounts] = {}
 
     def add(self, name: str, batch: pa.RecordBatch) -> None:
         """Take the next rows given as `LOST` or `COMPARED`; documents of earlier runs lose nothing."""
@@ -33,13 +33,15 @@ class PartFacts:
         own = address >= 0
         if not own.all():
             address, survivor = address[own], survivor[own]
+        if len(address) and not self._facts:
+            # Only now, as most reduce tasks have no parts, and shards may be many.
+            self._facts = {one: PairCounts(self._shards) for one in (LOST, COMPARED)}
         if len(address):
             self._facts[name].add(survivor, address)
-            self._any = True
 
     def to_json(self) -> dict[str, Any] | None:
         """``{"kind", "lost", "compared"}``, the latter as `PairCounts.to_json`; None when there was nothing."""
-        if not self._any:
+        if not self._facts:
             return None
         return {"kind": self._kind, **{name: facts.to_json() for name, facts in self._facts.items()}}
 
