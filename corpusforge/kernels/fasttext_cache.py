@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from corpusforge.kernels.array_types import INT64, READ_INT32, READ_INT64, READ_UINT8, READ_UINT64
 from corpusforge.kernels.fasttext_ngrams import ones
-from corpusforge.kernels.fasttext_sums import LONGEST, MATRIX, READ_MATRIX, SHORTEST, add_row
+from corpusforge.kernels.fasttext_sums import LONGEST, MATRIX, READ_MATRIX, SHORTEST
 from corpusforge.kernels.fasttext_words import (
     END,
     FACTS,
@@ -32,7 +32,7 @@ from corpusforge.kernels.fasttext_words import (
 )
 from corpusforge.kernels.loading import kernel, types
 from corpusforge.kernels.prefetch import prefetch
-from corpusforge.kernels.vectors import copy_32, space_bits_64
+from corpusforge.kernels.vectors import add_rows_16, copy_32, space_bits_64
 from corpusforge.kernels.word_keys import KEY_BYTES, hash_key, key_of
 from corpusforge.kernels.word_table import is_space
 
@@ -61,9 +61,10 @@ def make_table(rows: int, width: int) -> tuple[UInt64, Float32]:
 
     The words are uint64[rows / 2, 8], two to a set, four items each; the last byte of one has the number of rows
     of the model that it sums and, in the highest bit of the first one's, whether the second was found last. The
-    vectors are float32[rows, n].
+    vectors are float32[rows + GROUP, n]; the last ones are room for a group's new words.
     """
-    return _lines(rows // 2).view(np.uint64), _lines(rows * -(-width // 16)).reshape(rows, -1)
+    vectors = _lines((rows + GROUP) * -(-width // 16)).reshape(rows + GROUP, -1)
+    return _lines(rows // 2).view(np.uint64), vectors
 
 
 def _lines(count: int) -> Float32:
@@ -151,7 +152,7 @@ def _read_words(
 
 @kernel(types.int64(GROUP_ARRAY, types.int64, GROUP_ARRAY, READ_MATRIX, types.int64[::1], types.int32[::1]))
 def _look_up(group: UInt64, size: int, keys: UInt64, vectors: Float32, places: Int64, new: Int32) -> np.int64:
-    """Find a group's words: `places`, ~k for the k-th new one, and the number of `new` words.
+    """Find a group's words: `places`, but for the `new` ones, and the number of those.
 
     A place is a row of the table and, 32 bits higher, the number of rows of the model. The vectors are asked for.
     """
@@ -166,7 +167,6 @@ def _look_up(group: UInt64, size: int, keys: UInt64, vectors: Float32, places: I
         is_second = np.uint64(another == _NONE)
         is_long = group[word, END] - group[word, START] > _HELD_BYTES
         if is_long or (other != _NONE and another != _NONE):
-            places[word] = ~count
             new[count] = word
             count += 1
         else:
@@ -180,30 +180,39 @@ def _look_up(group: UInt64, size: int, keys: UInt64, vectors: Float32, places: I
     return count
 
 
-@kernel(
-    types.void(GROUP_ARRAY, types.int64, types.int64[::1], READ_MATRIX, FACTS, READ_MATRIX, MATRIX, INT64)
-)
-def _add(
-    group: UInt64,
-    size: int,
-    places: Int64,
-    vectors: Float32,
-    facts: Int32,
-    new_sums: Float32,
-    sums: Float32,
-    rows: Int64,
+@kernel(types.void(types.int32[::1], types.int64, types.int64[::1], MATRIX, FACTS, READ_MATRIX))
+def _place_new(
+    new: Int32, count: int, places: Int64, vectors: Float32, facts: Int32, new_sums: Float32
 ) -> None:
+    """Put the vectors of a group's new words behind the table's, and give the words these places."""
+    first = np.uint64(len(vectors) - GROUP)
+    for word in range(count):
+        number = np.uint64(word)
+        row = first + number
+        places[new[number]] = np.int64(row) | (np.int64(facts[number, ROWS]) << 32)
+        for column in range(new_sums.shape[1]):
+            vectors[row, np.uint64(column)] = new_sums[number, np.uint64(column)]
+
+
+@kernel(types.void(GROUP_ARRAY, types.int64, READ_INT64, READ_MATRIX, MATRIX, INT64))
+def _add(group: UInt64, size: int, places: Int64, vectors: Float32, sums: Float32, rows: Int64) -> None:
     """Add the vectors of a group's words to the sums of their spans."""
-    for word in range(size):
-        span = group[word, SPAN]
-        place = places[word]
-        if place >= 0:
-            rows[span] += place >> 32
-            add_row(sums, span, vectors, np.uint64(place & 0xFFFFFFFF))
-        else:
-            number = np.uint64(~place)
-            rows[span] += np.int64(facts[number, ROWS])
-            add_row(sums, span, new_sums, number)
+    width = np.uint64(sums.shape[1])
+    first, behind, words = _NONE, _NONE, np.uint64(size)
+    while first < words:
+        span = group[first, SPAN]
+        while behind < words and group[behind, SPAN] == span:
+            rows[span] += places[behind] >> 32
+            behind += _ONE
+        column = _NONE
+        while column + np.uint64(16) <= width:
+            add_rows_16(sums, span, vectors, places, first, behind, column)
+            column += np.uint64(16)
+        while column < width:
+            for word in range(first, behind):
+                sums[span, column] += vectors[np.uint64(places[word] & 0xFFFFFFFF), column]
+            column += _ONE
+        first = behind
 
 
 @kernel(types.void(GROUP_ARRAY, types.int32[::1], types.int64, GROUP_ARRAY, MATRIX, FACTS, MATRIX))
@@ -273,7 +282,8 @@ def _sum_words(
         sum_new_words(
             group, new, new_words, data, settings, names, name_offsets, index, kept, before, matrix, room
         )
-    _add(group, size, places, vectors, room[0], room[1], sums, rows)
+        _place_new(new, new_words, places, vectors, room[0], room[1])
+    _add(group, size, places, vectors, sums, rows)
     _keep(group, new, new_words, keys, vectors, room[0], room[1])
 
 

@@ -124,6 +124,41 @@ def _generate_add_16(context: Any, builder: Any, signature: Any, arguments: Any)
     return context.get_dummy_value()
 
 
+def _declare_add_rows(
+    typing_context: Any,
+    target: Any,
+    row: Any,
+    source: Any,
+    others: Any,
+    first: Any,
+    behind: Any,
+    column: Any,
+) -> Any:
+    from numba import types
+
+    number = types.uint64
+    return types.void(target, number, source, others, number, number, number), _generate_add_rows
+
+
+def _generate_add_rows(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    from llvmlite import ir
+    from numba.core import cgutils
+
+    target, row, source, others, first, behind, column = arguments
+    kind, number = _vector(ir.FloatType(), 16), ir.IntType(64)
+    place = _pointer(builder, address(context, builder, signature.args[0], target, row, column), kind)
+    total = cgutils.alloca_once_value(builder, builder.load(place, align=4))
+    with cgutils.for_range(builder, builder.sub(behind, first)) as loop:
+        at = builder.add(first, loop.index)
+        item = _pointer(builder, address(context, builder, signature.args[3], others, at), number)
+        other = builder.and_(builder.load(item, align=8), number(0xFFFFFFFF))
+        values = address(context, builder, signature.args[2], source, other, column)
+        loaded = builder.load(_pointer(builder, values, kind), align=4)
+        builder.store(builder.fadd(builder.load(total), loaded), total)
+    builder.store(builder.load(total), place, align=4)
+    return context.get_dummy_value()
+
+
 def _add_byte(builder: Any, states: Any, values: Any, shift: int) -> Any:
     """32-bit FNV-1a of the byte that lies `shift` bits up, which fastText extends as a signed one."""
     kind = values.type
@@ -215,6 +250,10 @@ widen_32: Any = Instruction(_declare_widen_32)
 add_16: Any = Instruction(_declare_add_16)
 """``add_16(target, row, source, other, column)`` adds 16 columns, from `column` on, of float32 ``source[other]`` to
 those of ``target[row]``."""
+
+add_rows_16: Any = Instruction(_declare_add_rows)
+"""``add_rows_16(target, row, source, others, first, behind, column)`` does the same for the rows of `source` that the
+low halves of int64 ``others[first:behind]`` name, one after the other."""
 
 add_bytes_16: Any = Instruction(_declare_add_bytes)
 """``add_bytes_16(units, at, states, place)`` takes the characters uint32 ``units[at:at + 16]``, each of one byte,

@@ -9,7 +9,7 @@ from models.fasttext_twin import small_model
 
 from corpusforge.kernels.fasttext_cache import make_table, sum_spans
 from corpusforge.kernels.fasttext_dictionary import hash_entries
-from corpusforge.kernels.fasttext_words import index_names
+from corpusforge.kernels.fasttext_words import GROUP, index_names
 
 STOP = np.uint64(int.from_bytes(b"</s>", "little"))
 token = st.one_of(
@@ -35,7 +35,7 @@ def test_rows_begin_with_cache_lines() -> None:
     for width in (1, 16, 17, 256):
         keys, vectors = make_table(8, width)
         assert keys.shape == (4, 8)
-        assert len(vectors) == 8
+        assert len(vectors) == 8 + GROUP
         assert vectors.shape[1] >= width
         assert keys.dtype == np.uint64
         assert vectors.dtype == np.float32
@@ -44,10 +44,14 @@ def test_rows_begin_with_cache_lines() -> None:
             assert array.strides[0] % 64 == 0
 
 
-@given(batches=st.lists(spans, max_size=4), rows=st.sampled_from([2, 16, 1024]))
+@given(
+    batches=st.lists(spans, max_size=4),
+    rows=st.sampled_from([2, 16, 1024]),
+    width=st.sampled_from([5, 16, 37]),
+)
 @settings(deadline=None, max_examples=60)
-def test_the_table_changes_nothing(batches: list[list[bytes]], rows: int) -> None:
-    twin = small_model(1)
+def test_the_table_changes_nothing(batches: list[list[bytes]], rows: int, width: int) -> None:
+    twin = small_model(1, dimension=width)
     names = [*twin.words, *(f"__label__{label}".encode() for label in twin.labels)]
     joined = np.frombuffer(b"".join(names), np.uint8)
     offsets = np.cumsum([0, *map(len, names)]).astype(np.int64)

@@ -13,6 +13,7 @@ from corpusforge.kernels.vectors import (
     add_16,
     add_bytes_16,
     add_characters_16,
+    add_rows_16,
     copy_32,
     remainders_16,
     space_bits_64,
@@ -45,6 +46,19 @@ def widen(data: np.ndarray, start: int, target: np.ndarray, at: int) -> None:
 @kernel(types.void(_MATRIX, _N, _MATRIX, _N, _N))
 def add(target: np.ndarray, row: int, source: np.ndarray, other: int, column: int) -> None:
     add_16(target, row, source, other, column)
+
+
+@kernel(types.void(_MATRIX, _N, _MATRIX, types.int64[::1], _N, _N, _N))
+def add_rows(
+    target: np.ndarray,
+    row: int,
+    source: np.ndarray,
+    others: np.ndarray,
+    first: int,
+    behind: int,
+    column: int,
+) -> None:
+    add_rows_16(target, row, source, others, first, behind, column)
 
 
 @kernel(types.void(_UINT32, _N, _UINT32, _N, types.boolean))
@@ -108,6 +122,21 @@ def test_sums() -> None:
     expected = target.copy()
     expected[2, 8:24] += source[1, 8:24]
     add(target, 2, source, 1, 8)
+    assert target.tolist() == expected.tolist()
+
+
+@given(rows=st.lists(st.integers(0, 4), max_size=20), first=st.integers(0, 20), seed=st.integers(0, 100))
+@settings(deadline=None, max_examples=50)
+def test_sums_of_rows(rows: list[int], first: int, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    target, source = random.normal(size=(2, 5, 40)).astype(np.float32)
+    # What stands in the high halves does not count.
+    others = np.array(rows, np.int64) | (random.integers(0, 1 << 31, len(rows)) << 32)
+    first = min(first, len(rows))
+    expected = target.copy()
+    for other in rows[first:]:
+        expected[2, 8:24] += source[other, 8:24]
+    add_rows(target, 2, source, others, first, len(rows), 8)
     assert target.tolist() == expected.tolist()
 
 
