@@ -7,6 +7,7 @@ so a damaged member costs one record: `Container.recover` searches the next one 
 
 from __future__ import annotations
 
+import gzip
 import io
 import re
 import zlib
@@ -25,6 +26,8 @@ AT_ONCE = 1 << 20
 """Most bytes of a gzip member, compressed or not, that is decompressed at once."""
 MAXIMUM_WINDOW = 1 << 27
 """Largest Zstandard window that is accepted, in bytes (the limit of the `zstd` command without `--long`)."""
+_BEHIND = gzip.compress(b".", mtime=0)
+"""A member to be found behind another one."""
 
 LooksLikeRecord = Callable[[bytes], bool]
 
@@ -103,11 +106,13 @@ class GzipMember(Member):
         if not 0 < length <= AT_ONCE:
             return b""
         try:
-            # One byte more is asked for, so that the reader looks at what stands behind the data.
-            plain = bytes(GzipReader(io.BytesIO(data)).read(length + 1))
+            reader = GzipReader(io.BytesIO(data + _BEHIND))
+            plain = bytes(reader.read(length))
+            # Only where the data of a member end does the next one begin.
+            ends = len(plain) == length and bytes(reader.read(1)) == b"."
         except OSError:
             return b""
-        if len(plain) != length or zlib.crc32(plain).to_bytes(4, "little") != data[-8:-4]:
+        if not ends or zlib.crc32(plain).to_bytes(4, "little") != data[-8:-4]:
             return b""
         window.position += size
         return plain

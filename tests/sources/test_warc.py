@@ -97,6 +97,16 @@ def test_members_read_at_once_are_those_that_zlib_reads(
         assert read(bytes(data)) == expected
 
 
+def test_a_member_whose_last_block_is_not_marked_as_such_is_damaged() -> None:
+    whole = _GZIPPED[5]
+    assert whole[10] & 1
+    # All of its data come out, and their length and checksum are right.
+    unmarked = whole[:10] + bytes([whole[10] & 0xFE]) + whole[11:]
+    records, lost = read(_GZIPPED[0] + unmarked)
+    assert names(records) == [0]
+    assert [one.kind for one in lost] == [one.kind for one in read(_GZIPPED[0] + whole[:-4])[1]] != []
+
+
 @pytest.mark.parametrize("packing", PACKERS)
 def test_sound_archives(packing: str) -> None:
     members = [PACKERS[packing](record(number)) for number in range(10)]
