@@ -30,7 +30,7 @@ from corpusforge.filters.cutoffs import (
 )
 from corpusforge.model_store import LanguageModelFiles, language_models, sha256_of
 from corpusforge.models.ngram_model import NgramModel, PieceIds
-from corpusforge.models.normalization import Normalization, cut, cut_ends, normalize
+from corpusforge.models.normalization import Normalization, cut, cut_ends, line_spans, sentences
 from corpusforge.models.train_lm import as_words
 from corpusforge.step import (
     MICRO,
@@ -67,6 +67,7 @@ class PerplexityParameters(StepParameters):
     languages: list[str] | None = None
     """Languages to measure; None measures every language that has a model."""
     normalization: Normalization = "ccnet"
+    """`ccnet` makes a document one sentence; `lines` each line that holds something; `none` clears controls."""
     cutoffs: Literal["fit"] | dict[str, Cutoff] = "fit"
     """Percentiles of this run's documents ("fit"), or language: [head ends, middle ends] as perplexities."""
     cutoffs_by: CutoffsBy = "source"
@@ -159,7 +160,7 @@ class PerplexityMeasure(MapStep):
         self._files = _chosen(self.parameters)
 
     def measure(self, rows: LiveRows) -> Measured:
-        """Score every document as one sentence."""
+        """Score every document as one sentence, or as the sum of its lines."""
         scores = np.zeros(len(rows), np.int64)
         tokens = np.zeros(len(rows), np.int64)
         unknown = np.ones(len(rows), np.bool_)
@@ -169,8 +170,8 @@ class PerplexityMeasure(MapStep):
             if not len(chosen):
                 continue
             score = _score_with_kenlm if _needs_kenlm(self.parameters, files) else _score
-            log10, pieces = score(files, self.parameters, rows.texts, chosen)
-            scores[chosen] = np.maximum(np.rint(-log10 / (pieces + 1) * MICRO), 0).astype(np.int64)
+            log10, pieces, ends = score(files, self.parameters, rows.texts, chosen)
+            scores[chosen] = np.maximum(np.rint(-log10 / (pieces + ends) * MICRO), 0).astype(np.int64)
             tokens[chosen] = pieces
             unknown[chosen] = False
         return Measured(
@@ -183,27 +184,48 @@ class PerplexityMeasure(MapStep):
 
 def _score(
     files: LanguageModelFiles, parameters: Any, texts: Texts, chosen: Int64
-) -> tuple[npt.NDArray[np.float64], Int64]:
-    """log10 probability float64[m] and number of pieces int64[m] of the chosen texts."""
+) -> tuple[npt.NDArray[np.float64], Int64, Int64]:
+    """log10 probability float64[m], number of pieces int64[m] and of sentences int64[m] of the chosen texts."""
     pieces, ngrams = _load_arrays(files, parameters.normalization)
     ends = cut_ends(texts.data, texts.offsets, parameters.max_bytes)
-    ids, offsets, totals = pieces.encode(texts.data, texts.offsets[:-1][chosen], ends[chosen])
-    return ngrams.score(ids, offsets), totals
+    starts, ends = texts.offsets[:-1][chosen], ends[chosen]
+    if parameters.normalization != "lines":
+        ids, offsets, totals = pieces.encode(texts.data, starts, ends)
+        return ngrams.score(ids, offsets), totals, np.ones(len(chosen), np.int64)
+    text_of_line, starts, ends = line_spans(texts.data, starts, ends)
+    ids, offsets, found = pieces.encode(texts.data, starts, ends)
+    counted = _counted(text_of_line, found, len(chosen))
+    text_of_line = text_of_line[counted]
+    log10 = np.zeros(len(chosen), np.float64)
+    np.add.at(log10, text_of_line, ngrams.score(ids, offsets)[counted])
+    totals = np.zeros(len(chosen), np.int64)
+    np.add.at(totals, text_of_line, found[counted])
+    return log10, totals, np.bincount(text_of_line, minlength=len(chosen)).astype(np.int64)
+
+
+def _counted(text_of_line: Int64, pieces: Int64, texts: int) -> npt.NDArray[np.bool_]:
+    """Which lines are sentences: those with a piece, and the first one of a text that has none, bool[lines]."""
+    holds = pieces > 0
+    empty = np.bincount(text_of_line[holds], minlength=texts) == 0
+    is_first = np.diff(text_of_line, prepend=-1) > 0
+    return np.asarray(holds | (is_first & empty[text_of_line]), np.bool_)
 
 
 def _score_with_kenlm(
     files: LanguageModelFiles, parameters: Any, texts: Texts, chosen: Int64
-) -> tuple[npt.NDArray[np.float64], Int64]:
+) -> tuple[npt.NDArray[np.float64], Int64, Int64]:
     """The same by SentencePiece and KenLM, text by text."""
     pieces, ngrams = _load_files(files)
     log10 = np.zeros(len(chosen), np.float64)
-    totals = np.zeros(len(chosen), np.int64)
+    totals, ends = np.zeros((2, len(chosen)), np.int64)
     for place, row in enumerate(chosen.tolist()):
         text = cut(texts.bytes_of(row), parameters.max_bytes).decode("utf-8", "replace")
-        words = pieces.encode(normalize(text, parameters.normalization), out_type=str)
-        log10[place] = ngrams.score(as_words(words))
-        totals[place] = len(words)
-    return log10, totals
+        lines = [pieces.encode(part, out_type=str) for part in sentences(text, parameters.normalization)]
+        for words in [words for words in lines if words] or [[]]:
+            log10[place] += ngrams.score(as_words(words))
+            totals[place] += len(words)
+            ends[place] += 1
+    return log10, totals, ends
 
 
 class PerplexityBucket(MapStep):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast, get_args
 
 import typer
 from rich.console import Console
@@ -71,7 +71,7 @@ def train_lm(
         int, typer.Option(min=16, help="Most pieces that SentencePiece makes.")
     ] = 16_000,
     piece_type: Annotated[str, typer.Option(help="bpe or unigram.")] = "bpe",
-    normalization: Annotated[str, typer.Option(help="ccnet or none.")] = "ccnet",
+    normalization: Annotated[str, typer.Option(help="ccnet, lines or none.")] = "ccnet",
     prune: Annotated[
         str, typer.Option(metavar="N,N,..", help="Drop n-grams seen at most so often, from unigrams (0) on.")
     ] = "0",
@@ -81,6 +81,7 @@ def train_lm(
     ] = None,
 ) -> None:
     """Train a perplexity model on reference text: SentencePiece, and Kneser-Ney n-grams over its pieces."""
+    from corpusforge.models.normalization import Normalization
     from corpusforge.models.train_lm import train_language_model
     from corpusforge.reference_texts import TextReader
 
@@ -90,8 +91,8 @@ def train_lm(
     folder = language_model_folder(language)
     if piece_type not in ("bpe", "unigram"):
         raise UsageError(f"--piece-type {piece_type!r} is neither bpe nor unigram")
-    if normalization not in ("ccnet", "none"):
-        raise UsageError(f"--normalization {normalization!r} is neither ccnet nor none")
+    if normalization not in get_args(Normalization):
+        raise UsageError(f"--normalization {normalization!r} is none of {', '.join(get_args(Normalization))}")
     try:
         thresholds = [int(number) for number in prune.split(",")]
     except ValueError:
@@ -107,7 +108,7 @@ def train_lm(
             output if output is not None else folder,
             vocabulary_size=vocabulary_size,
             piece_type="bpe" if piece_type == "bpe" else "unigram",
-            normalization="ccnet" if normalization == "ccnet" else "none",
+            normalization=cast(Normalization, normalization),
             prune=thresholds,
             scratch=scratch,
         )

@@ -179,7 +179,7 @@ class PieceIds:
             texts = [data[start:end].tobytes().decode("utf-8", "replace") for start, end in zip(starts, ends)]
             ids, counts, pieces = self._encode([normalize(text, self._normalization) for text in texts])
             return ids, np.concatenate([[0], np.cumsum(counts, dtype=np.int64)]), pieces.astype(np.int64)
-        if self._normalization == "ccnet":
+        if self._normalization != "none":
             starts, ends = strip_spans(data, starts, ends)
         with self._lock:
             if self._held[0] > len(self._keys) // 2 or len(self._pool) > _POOL:

@@ -59,7 +59,7 @@ def plain_characters(normalization: Normalization, character_map: bytes) -> Plai
     return PlainCharacters(starts, sizes, np.frombuffer(bytes(texts), np.uint8), growth)
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=3)
 def _rewritten(normalization: Normalization) -> tuple[tuple[str, str], ...]:
     """What our rules make of each character, for those of which it is the same everywhere."""
     characters = [

@@ -26,7 +26,7 @@ from corpusforge.model_store import write_whole
 from corpusforge.models.arpa import SPECIAL_WORDS, write_arpa
 from corpusforge.models.kneser_ney import NgramModel, estimate
 from corpusforge.models.ngram_counts import FIRST_WORD, Int64
-from corpusforge.models.normalization import Normalization, cut, normalize
+from corpusforge.models.normalization import Normalization, cut, sentences
 from corpusforge.models.scratch import Scratch
 
 PieceType = Literal["bpe", "unigram"]
@@ -58,7 +58,8 @@ def train_language_model(
 ) -> dict[str, Any]:
     """Train on documents and write ``<language>.sp.model``, ``.arpa`` and ``.json`` to the folder `output`.
 
-    Every document is normalized and is one sentence of the n-gram model, as in scoring. `vocabulary_size` is
+    Every document is normalized and is one sentence of the n-gram model, as in scoring; with the normalization
+    ``lines`` every line that holds something is, and lines are what is counted as documents. `vocabulary_size` is
     an upper bound. `order` is 2..6 (KenLM reads no unigram models); `prune` as in `kneser_ney.estimate`. `scratch`:
     folder for files on the way, the system's for temporary files by default. Of texts that hold more than
     `PIECES_BYTES`, SentencePiece sees some. Returns what the JSON file holds: parameters, counts, discounts, and the
@@ -122,8 +123,8 @@ class _Corpus:
         # The greatest hash first: those with the least ones, in whatever order they come.
         self._chosen: list[tuple[int, bytes]] = []
         chosen_bytes = 0
-        for text in texts:
-            whole = normalize(text, normalization).encode("utf-8", "replace")
+        for sentence in (part for text in texts for part in sentences(text, normalization)):
+            whole = sentence.encode("utf-8", "replace")
             document = cut(whole, MAXIMUM_DOCUMENT)
             self.truncated += len(document) < len(whole)
             if not document.strip():

@@ -17,6 +17,8 @@ import pytest
 import sentencepiece
 import yaml
 import zstandard
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from corpusforge.errors import MissingExtraError, MissingModelError
@@ -29,7 +31,7 @@ from corpusforge.filters.perplexity import (
 )
 from corpusforge.model_store import language_models
 from corpusforge.models.arpa import read_arpa
-from corpusforge.models.normalization import normalize
+from corpusforge.models.normalization import cut, normalize
 from corpusforge.models.train_lm import as_words, train_language_model
 from corpusforge.operations import Folder
 from corpusforge.step import MICRO, LiveRows, MapStep, RunContext
@@ -223,6 +225,39 @@ def test_equals_the_exact_sums_of_kenlms_tokens(models: Path) -> None:
         assert tokens == len(words)
         # Of the 0.0001 that are allowed, one millionth is used.
         assert abs(score - -exact / (len(words) + 1) * MICRO) <= 1
+
+
+lines = st.lists(
+    st.sampled_from(["", " ", "\r", "\0", "\u0301", "It was", "naïve — 1859", *TEXTS]), max_size=6
+)
+
+
+@given(st.lists(lines.map("\n".join), min_size=1, max_size=5), st.integers(1, 300))
+@settings(deadline=None, max_examples=50)
+def test_lines_are_scored_one_by_one(models: Path, texts: list[str], limit: int) -> None:
+    kenlm = pytest.importorskip("kenlm")
+    pieces = sentencepiece.SentencePieceProcessor(model_file=str(models / "en.sp.model"))
+    reference = kenlm.Model(str(models / "en.arpa"))
+    langs = ["en"] * len(texts)
+    found = measure(models, texts, langs, normalization="lines", max_bytes=limit)
+    for text, score, tokens in zip(texts, found["log10_perplexity"], found["tokens"]):
+        lines = cut(text.encode(), limit).decode().split("\n")
+        spelled = [pieces.encode(normalize(line, "ccnet"), out_type=str) for line in lines]
+        counted = [words for words in spelled if words] or [[]]
+        log10 = sum(reference.score(" ".join(words)) for words in counted)
+        assert tokens == sum(map(len, counted))
+        assert abs(score + log10 / (tokens + len(counted)) * MICRO) <= 10
+    theirs = measure(models, texts, langs, normalization="lines", max_bytes=limit, backend="kenlm")
+    assert theirs["tokens"] == found["tokens"]
+    assert theirs["log10_perplexity"] == pytest.approx(found["log10_perplexity"], abs=10)
+
+
+def test_lines_of_one_line_are_ccnet(models: Path) -> None:
+    langs = ["en"] * len(TEXTS)
+    whole, by_line = (measure(models, TEXTS, langs, normalization=name) for name in ("ccnet", "lines"))
+    assert whole == by_line
+    both = "\n".join(TEXTS[:2])
+    assert measure(models, [both], ["en"], normalization="lines") != measure(models, [both], ["en"])
 
 
 def test_a_file_that_is_no_model(tmp_path: Path) -> None:

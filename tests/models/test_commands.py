@@ -54,7 +54,7 @@ def test_train_and_list(shared_data: Path, tmp_path: Path, folder: Path) -> None
         ([], "--output DIR or --install"),
         (["--output", "x", "--install"], "--output DIR or --install"),
         (["--install", "--piece-type", "char"], "neither bpe nor unigram"),
-        (["--install", "--normalization", "nfc"], "neither ccnet nor none"),
+        (["--install", "--normalization", "nfc"], "none of ccnet, lines, none"),
         (["--install", "--prune", "0,x"], "no list of numbers"),
         (["--output", "x", "--language", "../en"], "no language code"),
         (["--output", "x", "--scratch", "nowhere"], "--scratch nowhere is no folder"),

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import unicodedata
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corpusforge.models.normalization import PUNCTUATION, cut, normalize
+from corpusforge.models.normalization import PUNCTUATION, cut, line_spans, normalize, sentences
+from corpusforge.texts import Texts
 
 
 @pytest.mark.parametrize(
@@ -46,6 +48,23 @@ def slow_ccnet(text: str) -> str:
 @given(st.text())
 def test_equals_the_slow_twin(text: str) -> None:
     assert normalize(text, "ccnet") == slow_ccnet(text)
+
+
+def test_lines_are_sentences() -> None:
+    text = " Élève 12 \n\n\tNext\r\n"
+    assert sentences(text, "lines") == ["eleve 00", "", "next", ""]
+    assert sentences(text, "ccnet") == ["eleve 00 next"]
+    assert sentences(text, "none") == [normalize(text, "none")]
+
+
+@given(st.lists(st.text("ab\né", max_size=9), max_size=6), st.integers(0, 63))
+def test_line_spans(texts: list[str], mask: int) -> None:
+    view = Texts.from_strings(texts)
+    chosen = np.array([number for number in range(len(texts)) if mask >> number & 1], np.int64)
+    found = line_spans(view.data, view.offsets[:-1][chosen], view.offsets[1:][chosen])
+    lines = [(text, view.data[start:end].tobytes().decode()) for text, start, end in zip(*found)]
+    expected = [(number, line) for number, row in enumerate(chosen) for line in texts[row].split("\n")]
+    assert lines == expected
 
 
 def test_none_only_clears_controls() -> None:

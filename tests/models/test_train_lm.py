@@ -150,3 +150,22 @@ def test_pieces_of_large_texts_are_trained_on_those_with_the_least_hashes(
 def test_bad_pruning(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="must not fall"):
         train_language_model(TEXTS, "en", 3, tmp_path, vocabulary_size=80, prune=[0, 2, 1])
+
+
+def test_lines_are_sentences_of_their_own(tmp_path: Path) -> None:
+    texts = [
+        "It was the best of times,\n\nit was the worst of times.\r\n",
+        "\n \n",
+        "It was the age of wisdom.",
+    ]
+    lines = ["it was the best of times,", "it was the worst of times.", "it was the age of wisdom."]
+    (tmp_path / "lines").mkdir()
+    (tmp_path / "each").mkdir()
+    found = train_language_model(
+        texts, "en", 3, tmp_path / "lines", vocabulary_size=60, normalization="lines"
+    )
+    expected = train_language_model(lines, "en", 3, tmp_path / "each", vocabulary_size=60)
+    assert found["documents"] == 3
+    assert found["sha256"] == expected["sha256"]
+    whole = train_language_model(texts, "en", 3, tmp_path / "each", vocabulary_size=60)
+    assert whole["sha256"] != expected["sha256"]
