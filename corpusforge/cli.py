@@ -197,7 +197,9 @@ def _run_here(loaded: Any, inputs: dict[str, list[str]], output: str, settings: 
     from corpusforge.lean_imports import arrow_without_pandas, workers_without_program
     from corpusforge.live import announce, conclude, interruptible
 
-    if settings["engine"] == "local":
+    # In a program of others that calls the command, their functions and their pandas must be found as before.
+    ours = getattr(sys.modules["__main__"], "main", None) is main
+    if settings["engine"] == "local" and ours:
         arrow_without_pandas()
         workers_without_program()
     with interruptible(err) as progress:

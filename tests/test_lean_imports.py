@@ -88,3 +88,24 @@ if __name__ == "__main__":
     )
     done = subprocess.run([sys.executable, str(program)], capture_output=True, text=True, timeout=300)
     assert (done.stdout.split(), done.returncode) == (["imported"], 0), done.stderr
+
+
+@pytest.mark.parametrize(
+    "imported", ["from corpusforge.cli import app", "from corpusforge.cli import app, main"]
+)
+def test_only_the_program_itself_is_left_out(tmp_path: Path, imported: str) -> None:
+    """A program of others that calls the command line keeps what its own worker processes look for."""
+    program = tmp_path / "program.py"
+    program.write_text(
+        f"""
+import sys
+{imported}
+from corpusforge import cli
+class Loaded:
+    def run(self, *arguments, **settings):
+        raise SystemExit("__file__" in vars(sys.modules["__main__"]))
+cli._run_here(Loaded(), {{}}, "out", {{"engine": "local"}})
+"""
+    )
+    done = subprocess.run([sys.executable, str(program)], capture_output=True, text=True, timeout=300)
+    assert done.returncode == (1 if imported.endswith("app") else 0), done.stderr
