@@ -8,6 +8,7 @@ seven to thirteen digits counts, for nobody writes "Phone: " before something el
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, insort
 from collections.abc import Callable, Sequence
 
 from corpusforge.errors import UsageError
@@ -73,7 +74,9 @@ _LOOK = 56
 
 
 def _overlaps(spans: list[tuple[int, int]], start: int, end: int) -> bool:
-    return any(first < end and start < last for first, last in spans)
+    """Whether one of the spans, which are sorted and do not overlap, overlaps [start, end)."""
+    behind = bisect_left(spans, (end, 0))
+    return behind > 0 and start < spans[behind - 1][1]
 
 
 class PhoneNumbers:
@@ -109,7 +112,7 @@ class PhoneNumbers:
                 score = judge(match.group(), before, text[match.end() : match.end() + 16])
                 if score > 0:
                     found.append((match.start(), match.end(), score))
-                    taken.append((match.start(), match.end()))
+                    insort(taken, match.span())
         return found
 
     def _parsed(self, value: str, region: str | None) -> tuple[bool, bool]:

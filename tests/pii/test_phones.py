@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 pytest.importorskip("phonenumbers")
 
 from corpusforge.errors import UsageError
-from corpusforge.pii.phones import PhoneNumbers
+from corpusforge.pii.phones import PhoneNumbers, _overlaps
 
 REGIONS = ["US", "GB", "DE", "FR", "IL", "IN", "CA", "BR"]
 
@@ -74,3 +76,10 @@ def test_unknown_regions_are_errors() -> None:
 def test_hostile_windows_take_bounded_work(find: PhoneNumbers) -> None:
     assert isinstance(find("1-" * 20_000), list)
     assert isinstance(find("(" * 20_000 + "+" * 20_000), list)
+
+
+@given(st.lists(st.integers(0, 30), unique=True).map(sorted), st.integers(0, 30), st.integers(1, 9))
+def test_overlaps_are_those_with_any_of_the_spans(edges: list[int], start: int, size: int) -> None:
+    spans = list(zip(edges[::2], edges[1::2]))
+    expected = any(first < start + size and start < last for first, last in spans)
+    assert _overlaps(spans, start, start + size) == expected
