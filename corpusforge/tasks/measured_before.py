@@ -32,6 +32,7 @@ from corpusforge.step import MapStep, RunContext, StepParameters
 from corpusforge.tasks.batch import QUARANTINE, Batch, StepOutput
 from corpusforge.tasks.body import input_digest
 from corpusforge.tasks.context import TaskContext
+from corpusforge.tasks.sidecar import COLUMNS as STORED_COLUMNS
 from corpusforge.tasks.sidecar import DOCUMENTS_FILE, Sidecar, shard_batches
 from corpusforge.views import replacement_buffers
 from corpusforge.writer import read_row_group
@@ -177,6 +178,8 @@ class ShardBefore:
         """What is taken over of the rows `numbers` that the step would measure."""
         if step.instance not in self._usable or not self._same[numbers].any():
             return None
+        if not set(step.columns).issubset(STORED_COLUMNS):
+            return None  # A step from outside the package may decide others (`url`), which no sidecar holds.
         names = [signal.name for signal in step.signals] + [f"@{name}" for name in step.columns]
         names += ["@verdict", "@duplicate_of"] + (["@edits"] if step.edits else [])
         table = self._stored(self._files[step.instance], list(dict.fromkeys(names)))

@@ -422,6 +422,35 @@ def test_the_text_of_what_is_dropped_now_is_another(
     assert counted(tmp_path / "decided")["last"][0] > 0
 
 
+class Address(MapStep):
+    """Decides a column that sidecars do not hold."""
+
+    name = "address"
+    reads = "none"
+    columns = ("url",)
+    signals = (Signal("characters"),)
+
+    def measure(self, rows: LiveRows) -> Measured:
+        urls = [(url or "").upper() for url in rows.column("url").to_pylist()]
+        return Measured(
+            {"characters": np.array([len(url) for url in urls], np.int64)}, {"url": pa.array(urls)}
+        )
+
+
+def test_a_column_that_is_not_stored_is_decided_again(inputs: dict[str, list[str]], tmp_path: Path) -> None:
+    def recipe(min_characters: int) -> Recipe:
+        steps = [Address(), make_step("extract", min_characters=min_characters)]
+        return Recipe(steps, {"c4": source_class("c4")()}, Options(name="m"))
+
+    files = {"c4": inputs["c4"]}
+    old = run_tasks(tmp_path / "old", recipe(40), files)
+    run_tasks(tmp_path / "expected", recipe(60), files)
+    run_tasks(tmp_path / "decided", recipe(60), files, MeasuredBefore(str(tmp_path / "old"), old))
+    assert written(tmp_path / "decided") == written(tmp_path / "expected")
+    assert counted(tmp_path / "decided")["address"][0] == 0
+    assert counted(tmp_path / "decided")["extract"][0] > 0
+
+
 def test_what_is_not_there_is_measured(folder: Path, inputs: dict[str, list[str]], tmp_path: Path) -> None:
     """A run whose files are gone, or were made of other input, gives nothing; the outcome is the same."""
     old, plan = finished(folder, inputs, {}, "early")
