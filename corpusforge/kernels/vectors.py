@@ -10,7 +10,7 @@ from typing import Any
 
 from corpusforge.kernels.instructions import Instruction, address
 
-_SPACE, _TAB, _CONTROLS = 0x20, 0x09, 5
+_SPACE, _TAB, _CONTROLS, _LINE_FEED = 0x20, 0x09, 5, 0x0A
 _PRIME = 16777619
 
 
@@ -58,6 +58,21 @@ def _generate_space_bits(context: Any, builder: Any, signature: Any, arguments: 
     above = builder.sub(block, _constant(kind, _TAB))
     is_control = builder.icmp_unsigned("<", above, _constant(kind, _CONTROLS))
     return builder.bitcast(builder.or_(builder.or_(is_space, is_nul), is_control), ir.IntType(64))
+
+
+def _declare_line_feed_bits(typing_context: Any, data: Any, start: Any) -> Any:
+    from numba import types
+
+    return types.uint64(data, types.uint64), _generate_line_feed_bits
+
+
+def _generate_line_feed_bits(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    from llvmlite import ir
+
+    kind = _vector(ir.IntType(8), 64)
+    place = address(context, builder, signature.args[0], *arguments)
+    block = builder.load(_pointer(builder, place, kind), align=1)
+    return builder.bitcast(builder.icmp_unsigned("==", block, _constant(kind, _LINE_FEED)), ir.IntType(64))
 
 
 def _declare_copy_32(typing_context: Any, data: Any, start: Any, size: Any, target: Any, row: Any) -> Any:
@@ -239,6 +254,9 @@ def _generate_remainders(context: Any, builder: Any, signature: Any, arguments: 
 space_bits_64: Any = Instruction(_declare_space_bits)
 """``space_bits_64(data, start)``: which of the bytes uint8 ``data[start:start + 64]`` part words, as
 `corpusforge.kernels.word_table.is_space` has it: a bit for each, the first one lowest."""
+
+line_feed_bits_64: Any = Instruction(_declare_line_feed_bits)
+"""``line_feed_bits_64(data, start)``: which of the bytes uint8 ``data[start:start + 64]`` are line feeds, as bits."""
 
 copy_32: Any = Instruction(_declare_copy_32)
 """``copy_32(data, start, size, target, row)`` makes the first 32 bytes of ``target[row]`` those of uint8

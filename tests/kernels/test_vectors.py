@@ -15,6 +15,7 @@ from corpusforge.kernels.vectors import (
     add_characters_16,
     add_rows_16,
     copy_32,
+    line_feed_bits_64,
     remainders_16,
     space_bits_64,
     widen_32,
@@ -31,6 +32,11 @@ _N = types.uint64
 @kernel(_N(READ_UINT8, _N))
 def bits(data: np.ndarray, start: int) -> int:
     return space_bits_64(data, start)
+
+
+@kernel(_N(READ_UINT8, _N))
+def line_feeds(data: np.ndarray, start: int) -> int:
+    return line_feed_bits_64(data, start)
 
 
 @kernel(types.void(READ_UINT8, _N, _N, _ROWS, _N))
@@ -114,6 +120,13 @@ def test_copies(data: np.ndarray, start: int, size: int) -> None:
     wide = np.full(40, 7, np.uint32)
     widen(data, start, wide, 3)
     assert wide.tolist() == [7] * 3 + data[start : start + 32].tolist() + [7] * 5
+
+
+def test_line_feeds() -> None:
+    data = np.random.default_rng(3).integers(9, 12, 100).astype(np.uint8)
+    for start in (0, 1, 36):
+        expected = sum(int(byte == 10) << place for place, byte in enumerate(data[start : start + 64]))
+        assert line_feeds(data, start) == expected
 
 
 def test_sums() -> None:
