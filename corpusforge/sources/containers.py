@@ -321,7 +321,10 @@ class _FrameContainer(Container):
     def _skip(self) -> None:
         """Move over skippable frames (RFC 8878, section 3.1.2; the same in LZ4)."""
         while is_skippable(head := self.window.peek(8)) and len(head) == 8:
-            self.window.drop(8 + int.from_bytes(head[4:], "little"))
+            size = 8 + int.from_bytes(head[4:], "little")
+            if size > KEPT or self.window.fill(size) < size:
+                return  # damage that looks like one must not cost the rest of the file
+            self.window.drop(size)
 
 
 class ZstdContainer(_FrameContainer):
@@ -378,6 +381,9 @@ class Lz4Container(_FrameContainer):
         return FrameMember(self.window, lz4_pieces(self.window), Lz4Reader)
 
 
+_Packed = GzipContainer | ZstdContainer | Lz4Container
+
+
 def is_skippable(head: bytes) -> bool:
     """Tell whether a skippable frame of Zstandard or LZ4 begins with these bytes."""
     return len(head) >= 4 and head[1:4] == b"\x2a\x4d\x18" and 0x50 <= head[0] <= 0x5F
@@ -387,17 +393,31 @@ def open_container(stream: BinaryIO, name: str = "") -> Container:
     """Tell a file's compression by its first bytes, or by its name where these are damaged."""
     window = Window(lambda size: stream.read(max(size, BLOCK)), keep=KEPT)
     head = window.peek(4)
-    if head[:3] == GzipContainer.magic:
-        return GzipContainer(window)
-    if head == Lz4Container.magic:
-        return Lz4Container(window)
-    if head == ZstdContainer.magic or (is_skippable(head) and not name.endswith(".lz4")):
-        return ZstdContainer(window)
-    by_name: dict[str, type[GzipContainer | ZstdContainer | Lz4Container]] = {
-        ".gz": GzipContainer,
-        ".zst": ZstdContainer,
-        ".lz4": Lz4Container,
-    }
+    by_magic: dict[bytes, type[_Packed]] = {kind.magic: kind for kind in (ZstdContainer, Lz4Container)}
+    by_name: dict[str, type[_Packed]] = {".gz": GzipContainer, ".zst": ZstdContainer, ".lz4": Lz4Container}
     ending = name[name.rfind(".") :].lower() if "." in name else ""
+    named = by_name.get(ending)
+    told = GzipContainer if head[:3] == GzipContainer.magic else by_magic.get(head)
+    if told is None and is_skippable(head):
+        told = Lz4Container if named is Lz4Container else ZstdContainer
+    if told is not None and (named in (None, told) or not _is_rather(named, told, window.peek(BLOCK))):
+        return told(window)
     readable = re.match(rb"\s*(?:WARC/|[a-z][a-z0-9+.-]{0,20}:|$)", window.peek(32)) is not None
-    return by_name[ending](window) if ending in by_name and not readable else PlainContainer(window)
+    if named is not None and not readable:
+        return named(window)
+    return PlainContainer(window) if told is None else told(window)
+
+
+def _is_rather(named: type[_Packed] | None, told: type[_Packed], data: bytes) -> bool:
+    """Tell whether a file that begins with `data` holds no member of the kind `told` there, but one of kind `named`."""
+    try:
+        member = told(_window(data)).next_member()
+        if member is not None and member.head(1):
+            return False
+    except MemberError:
+        pass  # the first bytes are damaged, or the name is wrong
+    return named is not None and named(_window(data)).recover(-1, bool) < len(data)
+
+
+def _window(data: bytes) -> Window:
+    return Window(io.BytesIO(data).read, keep=KEPT)

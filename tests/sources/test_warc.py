@@ -14,7 +14,7 @@ import pytest
 import zstandard
 from fastwarc.stream_io import Lz4Writer
 from fastwarc.warc import ArchiveIterator
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from corpusforge.sources.warc import Lost, RawRecord, begins_record, header_end, parse_fields, read_records
@@ -287,6 +287,14 @@ def test_arc_versions() -> None:
 
 
 @given(st.binary(max_size=300), st.sampled_from(sorted(PACKERS)), st.integers(0, 2000), st.integers(0, 60))
+@example(b"P*M\x18", "gz", 0, 0)
+@example(b"P*M\x18", "lz4", 0, 0)
+@example(b"\x28\xb5\x2f\xfd", "gz", 0, 0)
+@example(b"\x28\xb5\x2f\xfd", "lz4", 0, 0)
+@example(b"\x04\x22\x4d\x18", "zst", 0, 0)
+@example(b"\x04\x22\x4d\x18", "gz", 0, 3)
+@example(b"\x1f\x8b\x08", "zst", 0, 3)
+@example(b"\x1f\x8b\x08", "lz4", 0, 0)
 @settings(max_examples=150, deadline=None)
 def test_any_damage_ends_and_keeps_the_others(junk: bytes, packing: str, position: int, removed: int) -> None:
     members = [PACKERS[packing](record(number)) for number in range(6)]
