@@ -35,19 +35,22 @@ def listed_files(data: Path) -> tuple[ListedFile, ...]:
     """Files of the rows that `open_rows` opens and whose hashes are known.
 
     Those of MDS shards stand in their indexes, those of Megatron pairs in the manifest that a run writes beside them;
-    arrays have none. Raises `ValueError` for an index that cannot be read.
+    arrays have none. Raises `ValueError` for an index or a manifest that cannot be understood.
     """
     folders = mds_folders(data)
     if folders:
         return tuple(found for folder in folders for found in _of_index(folder))
-    folder, files = manifest_beside(data)
-    listed = files.get("files", {})
+    folder, manifest = manifest_beside(data)
     found = []
-    for pair in megatron_pairs(data):
-        for path in (pair, pair.with_suffix(".bin")):
-            entry = listed.get(f"shards/{path.relative_to(folder)}") if path.is_relative_to(folder) else None
-            if entry is not None:
-                found.append(ListedFile(path, "sha256", str(entry["sha256"])))
+    try:
+        listed = manifest.get("files", {})
+        for pair in megatron_pairs(data):
+            for path in (pair, pair.with_suffix(".bin")):
+                name = f"shards/{path.relative_to(folder)}" if path.is_relative_to(folder) else None
+                if name in listed:
+                    found.append(ListedFile(path, "sha256", str(listed[name]["sha256"])))
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"{folder / 'manifest.json'} is no manifest of shards: {error}") from error
     return tuple(found)
 
 

@@ -85,6 +85,11 @@ def test_pairs_are_looked_up_in_the_manifest(tmp_path: Path) -> None:
         assert [one.path.suffix for one in found] == [".idx", ".bin"]
         for one in found:
             verify(one)
+    for damaged in (None, 3, {names[1]: "0"}, {names[1]: {}}, {names[1]: []}):
+        (tmp_path / "shards" / "manifest.json").write_text(json.dumps({"files": damaged}))
+        with pytest.raises(ValueError, match=r"manifest\.json is no manifest"):
+            listed_files(tmp_path)
+    (tmp_path / "shards" / "manifest.json").write_text(json.dumps({"files": entries}))
     flip_at = documents / "some_00000.bin"
     flip_at.write_bytes(b"\x07" + flip_at.read_bytes()[1:])
     verification = Verification(listed_files(tmp_path))
