@@ -9,7 +9,7 @@ from corpusforge.report import numbers
 from corpusforge.report.dedup_tables import WordTable
 from corpusforge.step import MICRO
 
-_HASH_SHOWN = 12
+_HASH_SHOWN = 8
 
 
 def cutoff_tables(report: Mapping[str, Any]) -> Iterator[WordTable]:
@@ -17,8 +17,8 @@ def cutoff_tables(report: Mapping[str, Any]) -> Iterator[WordTable]:
     for step, value in report.get("cutoffs", {}).items():
         yield WordTable(
             f"Cut-offs fitted by {step}",
-            "Perplexities below which a document belongs to the head or the middle, and the SHA-256 of the model.",
-            ("Source", "Language", "Documents", "Head below", "Middle below", "Model"),
+            "Perplexities at which head and middle end; first digits of the SHA-256 of n-grams and pieces.",
+            ("Source", "Language", "Documents", "Head", "Middle", "Model"),
             [_row(row) for row in value["fitted"]],
         )
 
@@ -29,5 +29,5 @@ def _row(row: Mapping[str, Any]) -> tuple[str, ...]:
         row["language"],
         numbers.integer(row["documents"]),
         *(numbers.decimal(10 ** (row[name] / MICRO)) for name in ("head_below", "middle_below")),
-        ", ".join(f"{name} {sha256[:_HASH_SHOWN]}" for name, sha256 in sorted(row["model"].items())),
+        " ".join(sha256[:_HASH_SHOWN] for _, sha256 in sorted(row["model"].items())),
     )
