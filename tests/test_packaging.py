@@ -36,6 +36,7 @@ EXTRAS = {
     "beam",
     "cloud",
     "train",
+    "tensorboard",
     "dev",
     "all",
 }

@@ -45,10 +45,9 @@ def waits(monkeypatch) -> list[float]:
 
 @pytest.fixture
 def location(store: Store) -> str:
-    """An object of `DATA`; nothing of how it came there is left to see."""
+    """An object of `DATA`; nothing of how it came there is to be seen."""
     place = f"{store.bucket()}/folder/data"
-    storage.commit_bytes(place, DATA)
-    store.forget()
+    store.put(place, DATA)
     return place
 
 
@@ -80,7 +79,7 @@ def test_an_abandoned_commit_never_reaches_the_store(store, location):
 
     with pytest.raises(RuntimeError, match="in the middle"):
         fail()
-    assert store.seen == []
+    assert store.requests(location.split("/")[2]) == []
     assert storage.read_bytes(location) == DATA
 
 
