@@ -81,7 +81,8 @@ class GzipMember(Member):
     """One gzip member; zlib verifies its CRC and length.
 
     A small one that seems to end where the next begins is decompressed at once by zlib-rs, in half the time. It counts
-    as read only where length and CRC are those that stand at its end; zlib reads all others, and tells what is wrong.
+    as read only where its data end where the next begins, and length and CRC are those that stand there; zlib reads all
+    others, and tells what is wrong.
     """
 
     magic = b"\x1f\x8b\x08"
@@ -118,13 +119,13 @@ class GzipMember(Member):
         return plain
 
     def _next(self, limit: int) -> bytes:
+        if self._whole:
+            return b""
         if self._inflater is None:
-            self._inflater = zlib.decompressobj(31)
             if plain := self._at_once():
                 self._whole = True
                 return plain
-        if self._whole:
-            return b""
+            self._inflater = zlib.decompressobj(31)
         inflater = self._inflater
         while not inflater.eof:
             data = self._pending or self._window.take(FEED)
